@@ -1,0 +1,14 @@
+//! What the gateware, the processors' firmware and the host must agree on, stated once.
+//!
+//! - [`csr`]: the register table. The hardware decodes the offsets written here; the register documentation and the C header
+//!   are printed from it by [`render`].
+//! - [`receive`]: the entries of the receive free and post queues, and the frame classes.
+//! - [`limits`]: the sizes both sides must know.
+//!
+//! `no_std`, no dependencies, no `unsafe`.
+#![no_std]
+
+pub mod csr;
+pub mod limits;
+pub mod receive;
+pub mod render;
