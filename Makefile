@@ -1,0 +1,34 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-fpga demo test lint fmax clean
+
+# The capture of the demonstration: the large one if it stands beside the repository, else our own.
+CAPTURE ?= $(firstword $(wildcard ../shared/data/mixed-traffic.pcap) tests/data/mixed.pcapng)
+
+help:
+	@echo 'make setup   check the needs (Rust, python3 with venv, g++, make); pinned tools into .tools/'
+	@echo 'make demo    set-up, then a real capture through the verilated card'
+	@echo '             (CAPTURE=FILE for yours; now $(CAPTURE))'
+	@echo 'make test    set-up, lint, then every test'
+	@echo 'make lint    set-up, formatting, clippy, rustdoc'
+	@echo 'make fmax    set-up with the FPGA tools (300 MB), then clock rate and area on an ECP5'
+	@echo 'make clean   remove what was built, keep .tools/'
+
+setup:
+	@scripts/setup venv requirements.txt
+
+setup-fpga: setup
+	@scripts/setup fpga requirements-fpga.txt
+
+demo: setup
+	cargo run --release --locked -- cosim --pcap $(CAPTURE)
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
+
+test: lint
+	cargo test --workspace --locked
+
+clean:
+	cargo clean
