@@ -1,0 +1,3 @@
+//! Cosim.
+
+pub mod reference;
