@@ -1,3 +1,4 @@
 //! Cosim.
 
+pub mod capture;
 pub mod reference;
