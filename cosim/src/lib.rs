@@ -2,3 +2,4 @@
 
 pub mod capture;
 pub mod reference;
+pub mod vectors;
