@@ -1,0 +1,34 @@
+//! The gateware of the Pointsman card.
+//!
+//! One block is one file is one struct. The receive path in the order of a frame: [`stream`], [`parser`] (with [`network_words`],
+//! [`word_decode`], [`next_header`] and [`header_walk`]), [`flow_hash`] (with [`fold`] and [`toeplitz`]), [`reta`], [`frame_buffer`],
+//! [`dispatch`], [`core_port`]. [`nic`] wires them up. [`emit`] prints a block as Verilog.
+//!
+//! This crate knows no vendor primitive, board or simulator.
+
+// The ports table on each block's page documents its fields.
+#![allow(missing_docs)]
+
+pub mod classifier;
+pub mod concat;
+pub mod core_port;
+pub mod csr;
+pub mod dispatch;
+pub mod emit;
+pub mod flow_hash;
+pub mod fold;
+pub mod frame_buffer;
+pub mod header_walk;
+pub mod memory;
+pub mod network_words;
+pub mod next_header;
+pub mod nic;
+pub mod params;
+pub mod parser;
+pub mod queue;
+pub mod reta;
+pub mod stats;
+pub mod stream;
+pub mod toeplitz;
+pub mod verdict_queue;
+pub mod word_decode;

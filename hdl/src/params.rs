@@ -1,0 +1,111 @@
+//! The card's parameters, as one validated record.
+
+use std::fmt;
+use std::str::FromStr;
+
+use abi::limits::{MAX_PROCESSORS, MIN_PROCESSORS};
+use thiserror::Error;
+
+/// What a card is built with. Travels whole; every derived size is computed here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NicParams {
+    processors: usize,
+    width: usize,
+}
+
+/// Why a preset name or a pair of numbers is no card.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum ParamsError {
+    /// The name has another form than `nXwY`.
+    #[error("unknown preset `{0}`: write nXwY, for example n4w64, for X processors and a frame stream of Y bits")]
+    Name(String),
+    /// N outside 2 to 16.
+    #[error("{0} processors: a card has {MIN_PROCESSORS} to {MAX_PROCESSORS}")]
+    Processors(usize),
+    /// W other than 64, 128, 256 or 512.
+    #[error("a frame stream of {0} bits: choose 64, 128, 256 or 512")]
+    Width(usize),
+}
+
+impl NicParams {
+    /// Widths the packet path can have, in bits.
+    pub const WIDTHS: [usize; 4] = [64, 128, 256, 512];
+
+    /// The presets that cosimulation builds in; the first is the default of every command.
+    pub const PRESETS: [&'static str; 5] = ["n4w64", "n2w64", "n8w64", "n16w64", "n16w512"];
+
+    /// A card with `processors` (2 to 16) soft processors and a frame stream of `width` (64, 128, 256, 512) bits.
+    pub fn new(processors: usize, width: usize) -> Result<Self, ParamsError> {
+        if !(MIN_PROCESSORS..=MAX_PROCESSORS).contains(&processors) {
+            return Err(ParamsError::Processors(processors));
+        }
+        if !Self::WIDTHS.contains(&width) {
+            return Err(ParamsError::Width(width));
+        }
+        Ok(Self { processors, width })
+    }
+
+    /// Number of soft processors, N.
+    pub fn processors(&self) -> usize {
+        self.processors
+    }
+
+    /// Bits of the frame stream, W.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Bytes a beat carries, W / 8.
+    pub fn beat_bytes(&self) -> usize {
+        self.width / 8
+    }
+
+    /// Bits that number the processors, ceil(log2 N): the reset value of the hash's chunk width (¶68).
+    pub fn processor_bits(&self) -> usize {
+        self.processors.next_power_of_two().trailing_zeros() as usize
+    }
+}
+
+impl FromStr for NicParams {
+    type Err = ParamsError;
+
+    fn from_str(name: &str) -> Result<Self, ParamsError> {
+        let number =
+            |text: &str| if text.bytes().all(|b| b.is_ascii_digit()) { text.parse::<usize>().ok() } else { None };
+        let (processors, width) = name
+            .strip_prefix('n')
+            .and_then(|rest| rest.split_once('w'))
+            .and_then(|(n, w)| Some((number(n)?, number(w)?)))
+            .ok_or_else(|| ParamsError::Name(name.to_string()))?;
+        Self::new(processors, width)
+    }
+}
+
+impl fmt::Display for NicParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{}w{}", self.processors, self.width)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn preset_names_round_trip() {
+        for name in NicParams::PRESETS {
+            assert_eq!(name.parse::<NicParams>().unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn names_that_are_no_card_are_refused_with_the_reason() {
+        use ParamsError::*;
+        for name in ["", "n4", "4w64", "n4w64x", "n+4w64", "N4W64", "n99999999999999999999w64"] {
+            assert_eq!(name.parse::<NicParams>(), Err(Name(name.to_string())));
+        }
+        assert_eq!("n1w64".parse::<NicParams>(), Err(Processors(1)));
+        assert_eq!("n17w64".parse::<NicParams>(), Err(Processors(17)));
+        assert_eq!("n4w96".parse::<NicParams>(), Err(Width(96)));
+    }
+}
