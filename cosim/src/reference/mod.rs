@@ -228,6 +228,9 @@ pub fn predict(frame: &[u8], config: &DispatchConfig) -> Prediction {
 }
 
 #[cfg(test)]
+mod properties;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
