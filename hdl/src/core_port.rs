@@ -2,6 +2,7 @@
 //!
 //! | port             | dir | width | meaning                                                                          |
 //! |------------------|-----|-------|----------------------------------------------------------------------------------|
+//! | `index`          | in  | 32    | INDEX: the processor's number and N                                              |
 //! | `core_valid`     | in  | 1     | the processor asks for a register                                                |
 //! | `core_write`     | in  | 1     | to write it                                                                      |
 //! | `core_addr`      | in  | 12    | byte offset, see [`abi::csr::CORE`]; the low two bits are ignored                |
@@ -38,6 +39,7 @@ struct Posted {
 pub struct CorePort {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
+    pub index: Signal<In, Bits<32>>,
     pub core_valid: Signal<In, Bit>,
     pub core_write: Signal<In, Bit>,
     pub core_addr: Signal<In, Bits<12>>,
@@ -69,7 +71,6 @@ pub struct CorePort {
     empty: Constant<Bits<32>>,
     depth: Constant<Bits<9>>,
     id: Constant<Bits<32>>,
-    index: Constant<Bits<32>>,
     id_place: Constant<Bits<12>>,
     index_place: Constant<Bits<12>>,
     free_place: Constant<Bits<12>>,
@@ -80,15 +81,15 @@ pub struct CorePort {
     refused_place: Constant<Bits<12>>,
 }
 
-impl CorePort {
-    /// The port of processor `index` of `processors`.
-    pub fn new(index: usize, processors: usize) -> Self {
+impl Default for CorePort {
+    fn default() -> Self {
         assert_eq!(RECEIVE_QUEUE_DEPTH, 1 << 8);
         let word = |value: u32| Constant::new((value as u64).to_bits());
         let place = |offset: u32| Constant::new((offset as u64).to_bits());
         Self {
             clock: Default::default(),
             reset: Default::default(),
+            index: Default::default(),
             core_valid: Default::default(),
             core_write: Default::default(),
             core_addr: Default::default(),
@@ -120,7 +121,6 @@ impl CorePort {
             empty: word(abi::receive::EMPTY),
             depth: Constant::new((RECEIVE_QUEUE_DEPTH as u64).to_bits()),
             id: word(csr::CORE_ID),
-            index: word((processors << 8 | index) as u32),
             id_place: place(csr::CORE_ID_OFFSET),
             index_place: place(csr::CORE_INDEX),
             free_place: place(csr::RX_FREE),

@@ -30,10 +30,10 @@
 
 use abi::csr;
 use abi::limits::MAX_FRAME;
+use abi::params::NicParams;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
-use crate::params::NicParams;
 
 /// The Toeplitz key, word 0 highest.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]

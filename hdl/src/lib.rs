@@ -23,7 +23,6 @@ pub mod memory;
 pub mod network_words;
 pub mod next_header;
 pub mod nic;
-pub mod params;
 pub mod parser;
 pub mod queue;
 pub mod reta;

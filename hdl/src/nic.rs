@@ -28,6 +28,8 @@
 //! of a frame's first beat to its first `mem_wvalid`, the same for every frame whose first [`abi::limits::HEADER_DEPTH`] bytes arrive
 //! without gaps. Throughput: one beat per cycle, for ever.
 
+use abi::limits::RESET_CYCLES;
+use abi::params::NicParams;
 use rust_hdl_core::prelude::*;
 
 use crate::classifier::Classifier;
@@ -36,15 +38,13 @@ use crate::csr::Csr;
 use crate::dispatch::{self, Dispatch};
 use crate::emit::{EmitError, Emitted, emit};
 use crate::frame_buffer::{self, FrameBuffer};
-use crate::params::NicParams;
 use crate::reta;
 use crate::stats::{self, Stats};
 use crate::stream::{self, FrameIngress};
 use crate::verdict_queue::VerdictQueue;
 
-/// Cycles that `reset` must be held.
-pub const RESET_CYCLES: usize =
-    if reta::RESET_CYCLES > stats::RESET_CYCLES { reta::RESET_CYCLES } else { stats::RESET_CYCLES };
+/// Every block that fills or clears a memory in reset has the time for it.
+const _: () = assert!(RESET_CYCLES >= reta::RESET_CYCLES && RESET_CYCLES >= stats::RESET_CYCLES);
 
 /// Bits of Toeplitz input taken a cycle: a flow's headers need at least 34 bytes, so at W = 64 flows come at most every 5 cycles.
 const fn chunk(width: usize) -> usize {
@@ -116,6 +116,7 @@ pub struct Nic<const W: usize, const KEEP: usize, const CHUNK: usize, const WIND
     core_port: Vec<CorePort>,
     csr: Csr,
     stats: Stats,
+    index: Vec<Constant<Bits<32>>>,
     _processors: usize,
     _counters: usize,
 }
@@ -159,7 +160,8 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             verdicts: VerdictQueue::new(n),
             frame_buffer: FrameBuffer::new(CHUNK),
             dispatch: Dispatch::new(n),
-            core_port: (0..n).map(|i| CorePort::new(i, n)).collect(),
+            core_port: many(n),
+            index: (0..n).map(|i| Constant::new(((n << 8 | i) as u64).to_bits())).collect(),
             csr: Csr::new(params),
             stats: Stats::new(counters),
             _processors: n,
@@ -234,6 +236,7 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         for i in 0..self._processors {
             self.core_port[i].clock.next = self.clock.val();
             self.core_port[i].reset.next = self.reset.val();
+            self.core_port[i].index.next = self.index[i].val();
             self.core_port[i].core_valid.next = self.core_valid[i].val();
             self.core_port[i].core_write.next = self.core_write[i].val();
             self.core_port[i].core_addr.next = self.core_addr[i].val();

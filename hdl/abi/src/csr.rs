@@ -236,8 +236,17 @@ pub const HOST: Space = Space {
             ],
         ),
         with(
-            register("PARAMETERS", PARAMETERS, ReadOnly, Reset::Derived("the card's preset"), "What the card was built with."),
-            &[field("PROCESSORS", 0, 8, "Number of processors N."), field("WIDTH", 16, 16, "Bits of the frame stream W.")],
+            register(
+                "PARAMETERS",
+                PARAMETERS,
+                ReadOnly,
+                Reset::Derived("the card's preset"),
+                "What the card was built with.",
+            ),
+            &[
+                field("PROCESSORS", 0, 8, "Number of processors N."),
+                field("WIDTH", 16, 16, "Bits of the frame stream W."),
+            ],
         ),
         with(
             register(
@@ -249,8 +258,18 @@ pub const HOST: Space = Space {
             ),
             &[
                 field("FUNCTION", 0, 1, "0: XOR fold (¶68); 1: Toeplitz."),
-                field("FRAGMENT_ADDRESSES", FRAGMENT_ADDRESSES_LSB, 1, "1: the fragment fold includes both IP addresses."),
-                field("CHUNK_BITS", CHUNK_BITS_LSB, 3, "Chunk width w of the XOR and fragment folds, 1 to 7; 0 gives hash 0."),
+                field(
+                    "FRAGMENT_ADDRESSES",
+                    FRAGMENT_ADDRESSES_LSB,
+                    1,
+                    "1: the fragment fold includes both IP addresses.",
+                ),
+                field(
+                    "CHUNK_BITS",
+                    CHUNK_BITS_LSB,
+                    3,
+                    "Chunk width w of the XOR and fragment folds, 1 to 7; 0 gives hash 0.",
+                ),
             ],
         ),
         with(
@@ -327,7 +346,11 @@ pub const HOST: Space = Space {
             counters::FIRST_DROP + 4,
             "Frames dropped: no processor they were meant for had a free buffer.",
         ),
-        counter("DROP_POST_FULL", counters::FIRST_DROP + 5, "Frames dropped: a buffer was free but the post queue was full."),
+        counter(
+            "DROP_POST_FULL",
+            counters::FIRST_DROP + 5,
+            "Frames dropped: a buffer was free but the post queue was full.",
+        ),
         {
             let mut r = counter(
                 "CLASS",
@@ -378,8 +401,17 @@ pub const CORE: Space = Space {
     registers: &[
         register("ID", CORE_ID_OFFSET, ReadOnly, Reset::Value(CORE_ID), "Reads \"PNTC\"."),
         with(
-            register("INDEX", CORE_INDEX, ReadOnly, Reset::Derived("the processor's number and N"), "Which processor this is."),
-            &[field("NUMBER", 0, 8, "This processor's number, from 0."), field("PROCESSORS", 8, 8, "Number of processors N.")],
+            register(
+                "INDEX",
+                CORE_INDEX,
+                ReadOnly,
+                Reset::Derived("the processor's number and N"),
+                "Which processor this is.",
+            ),
+            &[
+                field("NUMBER", 0, 8, "This processor's number, from 0."),
+                field("PROCESSORS", 8, 8, "Number of processors N."),
+            ],
         ),
         register(
             "RX_FREE",

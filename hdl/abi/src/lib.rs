@@ -2,6 +2,7 @@
 //!
 //! - [`csr`]: the register table. The hardware decodes the offsets written here; the register documentation and the C header
 //!   are printed from it by [`render`].
+//! - [`params`]: what a card is built with, and the names of the presets.
 //! - [`receive`]: the entries of the receive free and post queues, and the frame classes.
 //! - [`limits`]: the sizes both sides must know.
 //!
@@ -10,5 +11,6 @@
 
 pub mod csr;
 pub mod limits;
+pub mod params;
 pub mod receive;
 pub mod render;

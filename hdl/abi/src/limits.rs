@@ -27,3 +27,6 @@ pub const BUFFER_ALIGNMENT: usize = 64;
 
 /// Entries of each receive free queue and each receive post queue.
 pub const RECEIVE_QUEUE_DEPTH: usize = 256;
+
+/// Cycles that the card's synchronous reset must be held: in this time the indirection table fills and the counters clear.
+pub const RESET_CYCLES: usize = 128;

@@ -70,7 +70,11 @@ impl Display for CHeader<'_> {
             let name = format_args!("POINTSMAN_{}_{}", space.name, r.name);
             writeln!(f, "\n/* {} {}. Reset: {}. */", r.access.abbreviation(), r.doc.trim_end_matches('.'), r.reset)?;
             if r.count > 1 {
-                writeln!(f, "#define {name}(i) (0x{:05x}u + {}u * (i))\n#define {name}_COUNT {}u", r.offset, r.stride, r.count)?;
+                writeln!(
+                    f,
+                    "#define {name}(i) (0x{:05x}u + {}u * (i))\n#define {name}_COUNT {}u",
+                    r.offset, r.stride, r.count
+                )?;
             } else {
                 writeln!(f, "#define {name} 0x{:05x}u", r.offset)?;
             }

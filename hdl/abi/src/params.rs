@@ -1,10 +1,9 @@
 //! The card's parameters, as one validated record.
 
-use std::fmt;
-use std::str::FromStr;
+use core::fmt;
+use core::str::FromStr;
 
-use abi::limits::{MAX_PROCESSORS, MIN_PROCESSORS};
-use thiserror::Error;
+use crate::limits::{MAX_PROCESSORS, MIN_PROCESSORS};
 
 /// What a card is built with. Travels whole; every derived size is computed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,18 +13,27 @@ pub struct NicParams {
 }
 
 /// Why a preset name or a pair of numbers is no card.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParamsError {
     /// The name has another form than `nXwY`.
-    #[error("unknown preset `{0}`: write nXwY, for example n4w64, for X processors and a frame stream of Y bits")]
-    Name(String),
+    Name,
     /// N outside 2 to 16.
-    #[error("{0} processors: a card has {MIN_PROCESSORS} to {MAX_PROCESSORS}")]
     Processors(usize),
     /// W other than 64, 128, 256 or 512.
-    #[error("a frame stream of {0} bits: choose 64, 128, 256 or 512")]
     Width(usize),
 }
+
+impl fmt::Display for ParamsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => f.write_str("write nXwY, for example n4w64, for X processors and a frame stream of Y bits"),
+            Self::Processors(n) => write!(f, "{n} processors: a card has {MIN_PROCESSORS} to {MAX_PROCESSORS}"),
+            Self::Width(w) => write!(f, "a frame stream of {w} bits: choose 64, 128, 256 or 512"),
+        }
+    }
+}
+
+impl core::error::Error for ParamsError {}
 
 impl NicParams {
     /// Widths the packet path can have, in bits.
@@ -76,7 +84,7 @@ impl FromStr for NicParams {
             .strip_prefix('n')
             .and_then(|rest| rest.split_once('w'))
             .and_then(|(n, w)| Some((number(n)?, number(w)?)))
-            .ok_or_else(|| ParamsError::Name(name.to_string()))?;
+            .ok_or(ParamsError::Name)?;
         Self::new(processors, width)
     }
 }
@@ -89,7 +97,9 @@ impl fmt::Display for NicParams {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
+    use std::string::ToString;
 
     #[test]
     fn preset_names_round_trip() {
@@ -102,7 +112,7 @@ mod tests {
     fn names_that_are_no_card_are_refused_with_the_reason() {
         use ParamsError::*;
         for name in ["", "n4", "4w64", "n4w64x", "n+4w64", "N4W64", "n99999999999999999999w64"] {
-            assert_eq!(name.parse::<NicParams>(), Err(Name(name.to_string())));
+            assert_eq!(name.parse::<NicParams>(), Err(Name));
         }
         assert_eq!("n1w64".parse::<NicParams>(), Err(Processors(1)));
         assert_eq!("n17w64".parse::<NicParams>(), Err(Processors(17)));
