@@ -6,8 +6,7 @@
 //! | port       | dir | width | meaning                                                    |
 //! |------------|-----|-------|------------------------------------------------------------|
 //! | `present`  | in  | 1     | the frame holds this word whole, and it is within reach    |
-//! | `position` | in  | 7     | its number; word 4 is the first behind Ethernet            |
-//! | `info`     | in  | 45    | what it could mean                                         |
+//! | `info`     | in  | 64    | what it could mean                                         |
 //! | `state_in` | in  | 39    | state ahead of the word                                    |
 //! | `state_out`| out | 39    | state behind it                                            |
 //!
@@ -77,14 +76,12 @@ pub fn walk_start() -> Walk {
 #[derive(LogicBlock)]
 pub struct HeaderWalk {
     pub present: Signal<In, Bit>,
-    pub position: Signal<In, Bits<7>>,
     pub info: Signal<In, WordInfo>,
     pub state_in: Signal<In, Walk>,
     pub state_out: Signal<Out, Walk>,
     hit: Signal<Local, Bit>,
     /// The word lies behind the end that the IP length states.
     beyond: Signal<Local, Bit>,
-    following: Signal<Local, Bits<7>>,
     arp: Constant<Bits<3>>,
     ip: Constant<Bits<3>>,
     tcp: Constant<Bits<3>>,
@@ -102,13 +99,11 @@ impl Default for HeaderWalk {
     fn default() -> Self {
         Self {
             present: Default::default(),
-            position: Default::default(),
             info: Default::default(),
             state_in: Default::default(),
             state_out: Default::default(),
             hit: Default::default(),
             beyond: Default::default(),
-            following: Default::default(),
             arp: class(Class::Arp),
             ip: class(Class::Ip),
             tcp: class(Class::Tcp),
@@ -123,15 +118,14 @@ impl Default for HeaderWalk {
 impl Logic for HeaderWalk {
     #[hdl_gen]
     fn update(&mut self) {
-        self.hit.next = self.present.val() & (self.position.val() == self.state_in.val().start);
-        self.beyond.next = self.position.val() >= self.state_in.val().limit;
-        self.following.next = self.position.val() + 1;
+        self.hit.next = self.present.val() & (self.info.val().position == self.state_in.val().start);
+        self.beyond.next = self.info.val().position >= self.state_in.val().limit;
 
         self.state_out.next = self.state_in.val();
         if self.hit.val() {
             match self.state_in.val().expect {
                 Expect::EtherType => {
-                    self.state_out.next.start = self.following.val();
+                    self.state_out.next.start = self.info.val().following;
                     match self.info.val().ether_type {
                         EtherType::Ipv4 => self.state_out.next.expect = Expect::Ipv4,
                         EtherType::Ipv6 => self.state_out.next.expect = Expect::Ipv6,
@@ -141,7 +135,7 @@ impl Logic for HeaderWalk {
                         }
                         EtherType::Tag => {
                             // Words 3 and 4 may announce a tag; a third tag is an unknown EtherType.
-                            if self.position.val() == 5 {
+                            if self.info.val().position == 5 {
                                 self.state_out.next.expect = Expect::Nothing;
                             }
                         }
@@ -149,11 +143,10 @@ impl Logic for HeaderWalk {
                     }
                 }
                 Expect::Ipv4 => {
-                    self.state_out.next.ip_start = bit_cast::<3, 7>(self.position.val());
-                    self.state_out.next.ipv4_last =
-                        self.position.val() + bit_cast::<7, 4>(self.info.val().ipv4_words) - 1;
-                    self.state_out.next.limit = self.position.val() + self.info.val().ipv4_length;
-                    self.state_out.next.start = self.following.val();
+                    self.state_out.next.ip_start = bit_cast::<3, 7>(self.info.val().position);
+                    self.state_out.next.ipv4_last = self.info.val().ipv4_last;
+                    self.state_out.next.limit = self.info.val().ipv4_limit;
+                    self.state_out.next.start = self.info.val().following;
                     self.state_out.next.expect = Expect::Ipv4Fragment;
                     if !self.info.val().ipv4_valid {
                         self.state_out.next.expect = Expect::Nothing;
@@ -162,7 +155,7 @@ impl Logic for HeaderWalk {
                 }
                 Expect::Ipv4Fragment => {
                     self.state_out.next.ipv4_fragment = self.info.val().ipv4_fragment;
-                    self.state_out.next.start = self.following.val();
+                    self.state_out.next.start = self.info.val().following;
                     self.state_out.next.expect = Expect::Ipv4Protocol;
                 }
                 Expect::Ipv4Protocol => {
@@ -171,9 +164,9 @@ impl Logic for HeaderWalk {
                     self.state_out.next.expect = Expect::End;
                 }
                 Expect::Ipv6 => {
-                    self.state_out.next.ip_start = bit_cast::<3, 7>(self.position.val());
+                    self.state_out.next.ip_start = bit_cast::<3, 7>(self.info.val().position);
                     self.state_out.next.ipv6 = true;
-                    self.state_out.next.start = self.following.val();
+                    self.state_out.next.start = self.info.val().following;
                     self.state_out.next.expect = Expect::Ipv6Next;
                     if !self.info.val().ipv6_valid {
                         self.state_out.next.expect = Expect::Nothing;
@@ -181,18 +174,17 @@ impl Logic for HeaderWalk {
                     }
                 }
                 Expect::Ipv6Next => {
-                    // From the second of ten words: the last is 8 further on, the payload starts 9 further on.
                     self.state_out.next.upper = self.info.val().ipv6_next;
-                    self.state_out.next.limit = self.position.val() + self.info.val().ipv6_length + 9;
-                    self.state_out.next.start = self.position.val() + 8;
+                    self.state_out.next.limit = self.info.val().ipv6_limit;
+                    self.state_out.next.start = self.info.val().ipv6_last;
                     self.state_out.next.expect = Expect::End;
                 }
                 Expect::End => {
-                    self.state_out.next.start = self.following.val();
+                    self.state_out.next.start = self.info.val().following;
                     match self.state_in.val().upper {
                         NextHeader::Extension => self.state_out.next.expect = Expect::Extension,
                         NextHeader::Fragment => {
-                            self.state_out.next.start = self.position.val() + 2;
+                            self.state_out.next.start = self.info.val().identification;
                             self.state_out.next.expect = Expect::Identification;
                         }
                         NextHeader::Tcp => self.state_out.next.expect = Expect::Ports,
@@ -215,7 +207,7 @@ impl Logic for HeaderWalk {
                 }
                 Expect::Extension => {
                     self.state_out.next.upper = self.info.val().extension_next;
-                    self.state_out.next.start = self.position.val() + self.info.val().extension_last;
+                    self.state_out.next.start = self.info.val().extension_last;
                     self.state_out.next.expect = Expect::End;
                     if self.beyond.val() {
                         self.state_out.next.expect = Expect::Nothing;

@@ -77,12 +77,9 @@ pub struct Parser<const W: usize> {
     behind: Signal<Local, Walk>,
     walk: DFF<Walk>,
     first_state: Constant<Walk>,
-    concluded_before: Signal<Local, Bit>,
-    conclusion: Signal<Local, Bit>,
-    concluded: DFF<Bit>,
     walked_valid: DFF<Bit>,
-    walked_conclusion: DFF<Bit>,
-    walked_class: DFF<Bits<3>>,
+    walked_first: DFF<Bit>,
+    walked_last: DFF<Bit>,
     walked_base: DFF<Bits<7>>,
     walked_word: Vec<DFF<Bits<32>>>,
     // Capture stage: fields picked out of the beat, their places now known.
@@ -92,6 +89,10 @@ pub struct Parser<const W: usize> {
     place: Vec<Signal<Local, Bits<7>>>,
     near_place: Vec<Signal<Local, Bits<4>>>,
     address_place: Vec<Signal<Local, Bits<4>>>,
+    concluded_before: Signal<Local, Bit>,
+    concluded: DFF<Bit>,
+    decided: Signal<Local, Bit>,
+    conclusion: Signal<Local, Bit>,
     captured_valid: DFF<Bit>,
     captured_class: DFF<Bits<3>>,
     captured_ipv6: DFF<Bit>,
@@ -147,12 +148,9 @@ impl<const W: usize> Default for Parser<W> {
             behind: Default::default(),
             walk: Default::default(),
             first_state: Constant::new(walk_start()),
-            concluded_before: Default::default(),
-            conclusion: Default::default(),
-            concluded: Default::default(),
             walked_valid: Default::default(),
-            walked_conclusion: Default::default(),
-            walked_class: Default::default(),
+            walked_first: Default::default(),
+            walked_last: Default::default(),
             walked_base: Default::default(),
             walked_word: many(words),
             addresses_at: Default::default(),
@@ -161,6 +159,10 @@ impl<const W: usize> Default for Parser<W> {
             place: many(words),
             near_place: many(words),
             address_place: many(8),
+            concluded_before: Default::default(),
+            concluded: Default::default(),
+            decided: Default::default(),
+            conclusion: Default::default(),
             captured_valid: Default::default(),
             captured_class: Default::default(),
             captured_ipv6: Default::default(),
@@ -183,7 +185,7 @@ impl<const W: usize> Logic for Parser<W> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, carry, decoded_valid, decoded_first, decoded_last, decoded_base);
-        dff_setup!(self, clock, walk, concluded, walked_valid, walked_conclusion, walked_class, walked_base);
+        dff_setup!(self, clock, walk, walked_valid, walked_first, walked_last, walked_base, concluded);
         dff_setup!(self, clock, captured_valid, captured_class, captured_ipv6, captured_tail, captured_identification);
 
         // Decode.
@@ -209,6 +211,7 @@ impl<const W: usize> Logic for Parser<W> {
             self.decoded_info[j].clock.next = self.clock.val();
             self.decoded_present[j].clock.next = self.clock.val();
             self.decode[j].word.next = self.words.word[j].val();
+            self.decode[j].position.next = self.base_in.val() | self.lane[j].val();
             self.decoded_word[j].d.next = self.words.word[j].val();
             self.decoded_info[j].d.next = self.decode[j].info.val();
             self.decoded_present[j].d.next = self.beat_valid.val()
@@ -224,28 +227,18 @@ impl<const W: usize> Logic for Parser<W> {
         self.behind.next = self.walk.q.val();
         for j in 0..self._words {
             self.steps[j].present.next = self.decoded_present[j].q.val();
-            self.steps[j].position.next = self.decoded_base.q.val() | self.lane[j].val();
             self.steps[j].info.next = self.decoded_info[j].q.val();
             self.steps[j].state_in.next = self.ahead[j].val();
             self.ahead[j + 1].next = self.steps[j].state_out.val();
             // The last step's stays.
             self.behind.next = self.steps[j].state_out.val();
         }
-        self.concluded_before.next = self.concluded.q.val() & !self.decoded_first.q.val();
-        self.conclusion.next = !self.concluded_before.val()
-            & ((self.behind.val().expect == Expect::Nothing)
-                | self.decoded_last.q.val()
-                | (self.decoded_base.q.val() >= self.deepest_base.val()));
         self.walked_valid.d.next = self.decoded_valid.q.val() & !self.reset.val();
-        self.walked_conclusion.d.next = self.decoded_valid.q.val() & self.conclusion.val() & !self.reset.val();
         if self.decoded_valid.q.val() {
             self.walk.d.next = self.behind.val();
-            self.concluded.d.next = self.concluded_before.val() | self.conclusion.val();
         }
-        self.walked_class.d.next = self.malformed.val();
-        if self.behind.val().expect == Expect::Nothing {
-            self.walked_class.d.next = self.behind.val().class;
-        }
+        self.walked_first.d.next = self.decoded_first.q.val();
+        self.walked_last.d.next = self.decoded_last.q.val();
         self.walked_base.d.next = self.decoded_base.q.val();
         for j in 0..self._words {
             self.walked_word[j].clock.next = self.clock.val();
@@ -280,8 +273,20 @@ impl<const W: usize> Logic for Parser<W> {
                 self.captured_tail.d.next = self.walked_word[j].q.val();
             }
         }
-        self.captured_valid.d.next = self.walked_conclusion.q.val() & !self.reset.val();
-        self.captured_class.d.next = self.walked_class.q.val();
+
+        // Conclude, once a frame.
+        self.concluded_before.next = self.concluded.q.val() & !self.walked_first.q.val();
+        self.decided.next = self.walk.q.val().expect == Expect::Nothing;
+        self.conclusion.next = !self.concluded_before.val()
+            & (self.decided.val() | self.walked_last.q.val() | (self.walked_base.q.val() >= self.deepest_base.val()));
+        if self.walked_valid.q.val() {
+            self.concluded.d.next = self.concluded_before.val() | self.conclusion.val();
+        }
+        self.captured_valid.d.next = self.walked_valid.q.val() & self.conclusion.val() & !self.reset.val();
+        self.captured_class.d.next = self.malformed.val();
+        if self.decided.val() {
+            self.captured_class.d.next = self.walk.q.val().class;
+        }
         self.captured_ipv6.d.next = self.walk.q.val().ipv6;
 
         self.headers_tvalid.next = self.captured_valid.q.val();

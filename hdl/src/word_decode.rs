@@ -1,12 +1,13 @@
 //! Reads one 32-bit header word every way it could be meant, before anyone knows which way it is.
 //!
-//! The header walk has to handle several words a cycle one behind the other, so all comparisons of wide fields are done here, a
-//! cycle earlier and for all words side by side; the walk then only picks among the results.
+//! The header walk has to handle several words a cycle one behind the other, so all comparisons and sums are done here, a cycle
+//! earlier and for all words side by side; the walk then only picks among the results.
 //!
-//! | port   | dir | width | meaning                              |
-//! |--------|-----|-------|--------------------------------------|
-//! | `word` | in  | 32    | header word, first byte highest      |
-//! | `info` | out | 45    | the readings, see [`WordInfo`]       |
+//! | port       | dir | width | meaning                                                 |
+//! |------------|-----|-------|---------------------------------------------------------|
+//! | `word`     | in  | 32    | header word, first byte highest                         |
+//! | `position` | in  | 7     | its number; word 4 is the first behind Ethernet         |
+//! | `info`     | out | 64    | the readings, see [`WordInfo`]                          |
 //!
 //! Combinational.
 
@@ -24,31 +25,38 @@ pub enum EtherType {
     Tag,
 }
 
-/// One header word, read in every way. Lengths are in words, cut off at 64: beyond the parser's reach anyway.
+/// One header word, read in every way. Places are word numbers; lengths are cut off at 64 words, beyond the parser's reach anyway.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
 pub struct WordInfo {
+    pub position: Bits<7>,
+    /// The next word.
+    pub following: Bits<7>,
     /// Low half: EtherType.
     pub ether_type: EtherType,
     /// First word of IPv4: version 4, IHL at least 5, total length at least the header's.
     pub ipv4_valid: Bit,
-    /// First word of IPv4: IHL.
-    pub ipv4_words: Bits<4>,
-    /// First word of IPv4: total length.
-    pub ipv4_length: Bits<7>,
+    /// First word of IPv4: last word of the header.
+    pub ipv4_last: Bits<7>,
+    /// First word of IPv4: first word behind the datagram.
+    pub ipv4_limit: Bits<7>,
     /// Second word of IPv4: more fragments set or fragment offset not zero (RFC 791).
     pub ipv4_fragment: Bit,
     /// Third word of IPv4: protocol.
     pub ipv4_next: NextHeader,
     /// First word of IPv6: version 6.
     pub ipv6_valid: Bit,
-    /// Second word of IPv6: payload length.
-    pub ipv6_length: Bits<7>,
+    /// Second word of IPv6: last word of the header.
+    pub ipv6_last: Bits<7>,
+    /// Second word of IPv6: first word behind the datagram.
+    pub ipv6_limit: Bits<7>,
     /// Second word of IPv6: next header.
     pub ipv6_next: NextHeader,
     /// First word of an IPv6 extension header: next header.
     pub extension_next: NextHeader,
-    /// First word of an IPv6 extension header: words from this one to the header's last.
+    /// First word of an IPv6 extension header: its last word.
     pub extension_last: Bits<7>,
+    /// Last word ahead of an IPv6 fragment header: the header's second word, with the identification.
+    pub identification: Bits<7>,
     /// First word of ICMPv6: a neighbour discovery type, 133 to 137 (RFC 4861).
     pub neighbour_discovery: Bit,
 }
@@ -57,6 +65,7 @@ pub struct WordInfo {
 #[derive(LogicBlock, Default)]
 pub struct WordDecode {
     pub word: Signal<In, Bits<32>>,
+    pub position: Signal<In, Bits<7>>,
     pub info: Signal<Out, WordInfo>,
     ether_type: Signal<Local, Bits<16>>,
     version: Signal<Local, Bits<4>>,
@@ -68,6 +77,9 @@ pub struct WordDecode {
     extension_next: NextHeaderDecode,
     first_byte: Signal<Local, Bits<8>>,
     extension_length: Signal<Local, Bits<8>>,
+    length_words: Signal<Local, Bits<7>>,
+    payload_words: Signal<Local, Bits<7>>,
+    extension_words: Signal<Local, Bits<7>>,
 }
 
 impl Logic for WordDecode {
@@ -82,6 +94,8 @@ impl Logic for WordDecode {
         self.first_byte.next = self.word.val().get_bits::<8>(24);
         self.extension_length.next = self.word.val().get_bits::<8>(16);
 
+        self.info.next.position = self.position.val();
+        self.info.next.following = self.position.val() + 1;
         self.info.next.ether_type = EtherType::Other;
         if self.ether_type.val() == 0x0800 {
             self.info.next.ether_type = EtherType::Ipv4;
@@ -101,11 +115,12 @@ impl Logic for WordDecode {
         self.info.next.ipv4_valid = (self.version.val() == 4)
             & (self.ihl.val() >= 5)
             & (self.length.val() >= (bit_cast::<16, 4>(self.ihl.val()) << 2));
-        self.info.next.ipv4_words = self.ihl.val();
-        self.info.next.ipv4_length = bit_cast::<7, 16>(self.length.val() >> 2);
+        self.info.next.ipv4_last = self.position.val() + bit_cast::<7, 4>(self.ihl.val()) - 1;
+        self.length_words.next = bit_cast::<7, 16>(self.length.val() >> 2);
         if self.length.val() >= 256 {
-            self.info.next.ipv4_length = 64.into();
+            self.length_words.next = 64.into();
         }
+        self.info.next.ipv4_limit = self.position.val() + self.length_words.val();
         self.info.next.ipv4_fragment = (self.length.val() & 0x3fff) != 0;
         self.info.next.ipv4_next = NextHeader::Other;
         if self.ipv4_protocol.val() == 6 {
@@ -116,21 +131,25 @@ impl Logic for WordDecode {
         }
 
         self.info.next.ipv6_valid = self.version.val() == 6;
-        self.info.next.ipv6_length = bit_cast::<7, 16>(self.payload.val() >> 2);
+        // Seen from the second of ten words.
+        self.info.next.ipv6_last = self.position.val() + 8;
+        self.payload_words.next = bit_cast::<7, 16>(self.payload.val() >> 2);
         if self.payload.val() >= 256 {
-            self.info.next.ipv6_length = 64.into();
+            self.payload_words.next = 64.into();
         }
+        self.info.next.ipv6_limit = self.position.val() + self.payload_words.val() + 9;
         self.ipv6_next.number.next = self.word.val().get_bits::<8>(8);
         self.info.next.ipv6_next = self.ipv6_next.meaning.val();
 
         self.extension_next.number.next = self.word.val().get_bits::<8>(24);
         self.info.next.extension_next = self.extension_next.meaning.val();
         // (length + 1) × 8 bytes (RFC 8200 §4), so 2 × length + 1 words behind the first.
-        self.info.next.extension_last = (bit_cast::<7, 8>(self.extension_length.val()) << 1) | 1;
+        self.extension_words.next = (bit_cast::<7, 8>(self.extension_length.val()) << 1) | 1;
         if self.extension_length.val() >= 32 {
-            self.info.next.extension_last = 64.into();
+            self.extension_words.next = 64.into();
         }
-
+        self.info.next.extension_last = self.position.val() + self.extension_words.val();
+        self.info.next.identification = self.position.val() + 2;
         self.info.next.neighbour_discovery = (self.first_byte.val() >= 133) & (self.first_byte.val() <= 137);
     }
 }
