@@ -309,7 +309,7 @@ fn a_truncated_capture_gives_its_whole_frames_and_then_says_where_it_ends() {
             match Capture::from_reader("t", Cursor::new(file[..end].to_vec())) {
                 Err(error) => last = Some(error.problem),
                 Ok(capture) => {
-                    for frame in capture {
+                    for frame in capture.take(whole.len() + 1) {
                         match frame {
                             Ok(frame) => frames.push(frame),
                             Err(error) => last = Some(error.problem),
@@ -400,6 +400,22 @@ fn records_longer_than_what_is_fetched_at_once_are_whole() {
     for (index, (frame, length)) in frames.iter().zip(lengths).enumerate() {
         assert_eq!(frame.bytes, vec![index as u8; length]);
     }
+}
+
+#[test]
+fn the_shipped_capture_holds_what_its_description_says() {
+    use crate::reference::{Class, parse};
+
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/mixed.pcapng");
+    let frames: Vec<Frame> = Capture::open(path).unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(frames.len(), 336);
+    assert!(frames.iter().all(|frame| !frame.is_cut() && frame.bytes.len() <= 1514));
+    assert!(frames.windows(2).all(|pair| pair[0].timestamp <= pair[1].timestamp));
+    // Counted with Wireshark's dissectors, see the description beside the capture.
+    let count =
+        |class| frames.iter().filter(|frame| parse(&frame.bytes).map(|packet| packet.class()) == Ok(class)).count();
+    let counts = [Class::Tcp, Class::Udp, Class::Fragment, Class::Ip, Class::Nd, Class::Arp, Class::Other].map(count);
+    assert_eq!(counts, [167, 72, 51, 18, 14, 12, 2]);
 }
 
 #[test]
