@@ -2,8 +2,7 @@
 //!
 //! Both byte orders, micro- and nanoseconds, several interfaces and sections. `pcap-parser` reads
 //! records and blocks; what is decided here is which of them are frames, what a hostile file may
-//! cost (never more memory than [`MAX_RECORD`] beside the frame that is handed out), and how an
-//! error reads.
+//! cost (a few megabytes of memory, whatever it claims), and how an error reads.
 //!
 //! Contract: any bytes give frames or an error; nothing here panics.
 

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::hash::{Addresses, Flow, Upper};
 
-/// Bytes of a frame in which headers are looked for: two tags, and an IPv6 header with 136 bytes
-/// of extensions up to the ports (14 + 40 + 136 + 4).
+/// Bytes of a frame in which headers are looked for: enough for an IPv6 header, 136 bytes of
+/// extensions and the ports behind them (14 + 40 + 136 + 4); each tag takes four bytes of it.
 pub const HEADER_DEPTH: usize = 194;
 
 /// Tags that are skipped; a third one is an EtherType like any other.
