@@ -459,10 +459,11 @@ mod tests {
 
     #[test]
     fn pieces_of_an_ipv4_datagram_join_to_the_whole() {
-        let whole = frame(&v4(Protocol::Udp(PORTS), 2000));
+        // 2400 bytes with the UDP header: the last piece is full, and still the last.
+        let whole = frame(&v4(Protocol::Udp(PORTS), 2392));
         let mut joined: Vec<u8> = Vec::new();
-        for (offset, bytes, flags) in [(0, 800, 0x2000), (800, 800, 0x2064), (1600, 800, 0x00c8)] {
-            let mut packet = v4(Protocol::Udp(PORTS), 2000);
+        for (offset, bytes, flags) in [(0, 800, 0x2392), (800, 800, 0x2064), (1600, 800, 0x00c8)] {
+            let mut packet = v4(Protocol::Udp(PORTS), 2392);
             packet.fragment = Some(Fragment { identification: 0xbeef, offset, bytes });
             let frame = frame(&packet);
             assert_eq!(frame[18..20], [0xbe, 0xef]);
