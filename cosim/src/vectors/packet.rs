@@ -462,7 +462,7 @@ mod tests {
         // 2400 bytes with the UDP header: the last piece is full, and still the last.
         let whole = frame(&v4(Protocol::Udp(PORTS), 2392));
         let mut joined: Vec<u8> = Vec::new();
-        for (offset, bytes, flags) in [(0, 800, 0x2392), (800, 800, 0x2064), (1600, 800, 0x00c8)] {
+        for (offset, bytes, flags) in [(0, 800, 0x2000), (800, 800, 0x2064), (1600, 800, 0x00c8)] {
             let mut packet = v4(Protocol::Udp(PORTS), 2392);
             packet.fragment = Some(Fragment { identification: 0xbeef, offset, bytes });
             let frame = frame(&packet);
