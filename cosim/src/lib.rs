@@ -1,6 +1,19 @@
-//! Cosim.
+//! Cycle-accurate cosimulation of the Pointsman card.
+//!
+//! The verilated gateware stands in [`bridge`]; around it the network ([`source`]), the processors ([`processor`]) and the host's
+//! registers, all in one clock ([`card`]). [`replay`] sends frames through and holds the card against [`reference`], a model that shares
+//! no code with the gateware; [`verify`] does so with golden [`vectors`]. [`capture`] reads frames from files, [`mutate`] spoils them.
 
+pub mod bridge;
 pub mod capture;
+pub mod card;
 pub mod mutate;
+pub mod processor;
 pub mod reference;
+pub mod replay;
+pub mod source;
 pub mod vectors;
+pub mod verify;
+
+/// The card's clock in hertz, as on the first board.
+pub const CLOCK_HZ: u64 = 125_000_000;

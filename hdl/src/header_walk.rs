@@ -6,9 +6,9 @@
 //! | port       | dir | width | meaning                                                    |
 //! |------------|-----|-------|------------------------------------------------------------|
 //! | `present`  | in  | 1     | the frame holds this word whole, and it is within reach    |
-//! | `info`     | in  | 64    | what it could mean                                         |
-//! | `state_in` | in  | 39    | state ahead of the word                                    |
-//! | `state_out`| out | 39    | state behind it                                            |
+//! | `info`     | in  | 72    | what it could mean                                         |
+//! | `state_in` | in  | 36    | state ahead of the word                                    |
+//! | `state_out`| out | 36    | state behind it                                            |
 //!
 //! Combinational.
 //! Implements: ¶68 (fragments are told from whole datagrams), ¶67 (before any software sees the packet).

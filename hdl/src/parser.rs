@@ -20,7 +20,7 @@
 //! | `identification` | out | 16    | an IPv4 packet's identification                                               |
 //!
 //! Latency: [`LATENCY`] cycles from the deciding beat. Throughput: one beat per cycle, W = 512 included: one frame per cycle.
-//! Only the valid bits are reset.
+//! Only the valid bits and the walk are reset.
 //! Implements: ¶67 (hash before any software), ¶68 (fragments are recognised).
 
 use abi::limits::HEADER_DEPTH;
@@ -76,6 +76,7 @@ pub struct Parser<const W: usize> {
     ahead: Vec<Signal<Local, Walk>>,
     behind: Signal<Local, Walk>,
     walk: DFF<Walk>,
+    walked: DFF<Walk>,
     first_state: Constant<Walk>,
     walked_valid: DFF<Bit>,
     walked_first: DFF<Bit>,
@@ -147,6 +148,7 @@ impl<const W: usize> Default for Parser<W> {
             ahead: many(words + 1),
             behind: Default::default(),
             walk: Default::default(),
+            walked: Default::default(),
             first_state: Constant::new(walk_start()),
             walked_valid: Default::default(),
             walked_first: Default::default(),
@@ -185,7 +187,7 @@ impl<const W: usize> Logic for Parser<W> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, carry, decoded_valid, decoded_first, decoded_last, decoded_base);
-        dff_setup!(self, clock, walk, walked_valid, walked_first, walked_last, walked_base, concluded);
+        dff_setup!(self, clock, walk, walked, walked_valid, walked_first, walked_last, walked_base, concluded);
         dff_setup!(self, clock, captured_valid, captured_class, captured_ipv6, captured_tail, captured_identification);
 
         // Decode.
@@ -219,11 +221,8 @@ impl<const W: usize> Logic for Parser<W> {
                 & ((self.base_in.val() | self.lane[j].val()) < self.depth.val());
         }
 
-        // Walk. Between beats the state waits in `walk`.
+        // Walk. Between beats the state waits in `walk`, between frames it is the first one already.
         self.ahead[0].next = self.walk.q.val();
-        if self.decoded_first.q.val() {
-            self.ahead[0].next = self.first_state.val();
-        }
         self.behind.next = self.walk.q.val();
         for j in 0..self._words {
             self.steps[j].present.next = self.decoded_present[j].q.val();
@@ -236,6 +235,10 @@ impl<const W: usize> Logic for Parser<W> {
         self.walked_valid.d.next = self.decoded_valid.q.val() & !self.reset.val();
         if self.decoded_valid.q.val() {
             self.walk.d.next = self.behind.val();
+            self.walked.d.next = self.behind.val();
+        }
+        if self.reset.val() | (self.decoded_valid.q.val() & self.decoded_last.q.val()) {
+            self.walk.d.next = self.first_state.val();
         }
         self.walked_first.d.next = self.decoded_first.q.val();
         self.walked_last.d.next = self.decoded_last.q.val();
@@ -246,10 +249,10 @@ impl<const W: usize> Logic for Parser<W> {
         }
 
         // Capture. Addresses begin in the fourth word of IPv4, in the third of IPv6; all end within the first 16 words.
-        self.identification_at.next = bit_cast::<4, 3>(self.walk.q.val().ip_start) + 1;
-        self.addresses_at.next = bit_cast::<4, 3>(self.walk.q.val().ip_start) + 3;
-        if self.walk.q.val().ipv6 {
-            self.addresses_at.next = bit_cast::<4, 3>(self.walk.q.val().ip_start) + 2;
+        self.identification_at.next = bit_cast::<4, 3>(self.walked.q.val().ip_start) + 1;
+        self.addresses_at.next = bit_cast::<4, 3>(self.walked.q.val().ip_start) + 3;
+        if self.walked.q.val().ipv6 {
+            self.addresses_at.next = bit_cast::<4, 3>(self.walked.q.val().ip_start) + 2;
         }
         self.near.next = self.walked_valid.q.val() & (self.walked_base.q.val() < 16);
         for k in 0..8 {
@@ -269,14 +272,14 @@ impl<const W: usize> Logic for Parser<W> {
             if self.near.val() & (self.near_place[j].val() == self.identification_at.val()) {
                 self.captured_identification.d.next = self.walked_word[j].q.val().get_bits::<16>(16);
             }
-            if self.walked_valid.q.val() & (self.place[j].val() == self.walk.q.val().start) {
+            if self.walked_valid.q.val() & (self.place[j].val() == self.walked.q.val().start) {
                 self.captured_tail.d.next = self.walked_word[j].q.val();
             }
         }
 
         // Conclude, once a frame.
         self.concluded_before.next = self.concluded.q.val() & !self.walked_first.q.val();
-        self.decided.next = self.walk.q.val().expect == Expect::Nothing;
+        self.decided.next = self.walked.q.val().expect == Expect::Nothing;
         self.conclusion.next = !self.concluded_before.val()
             & (self.decided.val() | self.walked_last.q.val() | (self.walked_base.q.val() >= self.deepest_base.val()));
         if self.walked_valid.q.val() {
@@ -285,9 +288,9 @@ impl<const W: usize> Logic for Parser<W> {
         self.captured_valid.d.next = self.walked_valid.q.val() & self.conclusion.val() & !self.reset.val();
         self.captured_class.d.next = self.malformed.val();
         if self.decided.val() {
-            self.captured_class.d.next = self.walk.q.val().class;
+            self.captured_class.d.next = self.walked.q.val().class;
         }
-        self.captured_ipv6.d.next = self.walk.q.val().ipv6;
+        self.captured_ipv6.d.next = self.walked.q.val().ipv6;
 
         self.headers_tvalid.next = self.captured_valid.q.val();
         self.headers_class.next = self.captured_class.q.val();

@@ -7,7 +7,7 @@
 //! |------------|-----|-------|---------------------------------------------------------|
 //! | `word`     | in  | 32    | header word, first byte highest                         |
 //! | `position` | in  | 7     | its number; word 4 is the first behind Ethernet         |
-//! | `info`     | out | 64    | the readings, see [`WordInfo`]                          |
+//! | `info`     | out | 72    | the readings, see [`WordInfo`]                          |
 //!
 //! Combinational.
 

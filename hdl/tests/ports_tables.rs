@@ -1,0 +1,126 @@
+//! The ports table on each block's page is its datasheet: it lists exactly the ports that are emitted, with direction and width.
+
+use std::collections::BTreeMap;
+
+use abi::params::NicParams;
+use hdl::emit::{Direction, Emitted, emit};
+use hdl::memory::{Collision, Memory};
+
+/// Name, direction, width; the number of an array's element is `*`.
+type Port = (String, String, usize);
+
+/// Values of the parameters that the tables name, in the instances emitted here.
+const PARAMETERS: [(&str, usize); 10] = [
+    ("W", 64),
+    ("W/8", 8),
+    ("N", 4),
+    ("CHUNK", 64),
+    ("WINDOW", 95),
+    ("WIDTH", 24),
+    ("ADDRESS", 5),
+    ("ADDRESS + 1", 6),
+    ("LEVEL", 6),
+    ("DEPTH", 32),
+];
+
+fn documented(page: &str) -> Vec<Port> {
+    let rows = page.lines().filter_map(|line| line.strip_prefix("//! | `"));
+    rows.map(|row| {
+        let mut cells = row.split('|').map(str::trim);
+        let name = cells.next().expect("a name").trim_end_matches('`');
+        let direction = cells.next().expect("a direction").to_string();
+        let width = cells.next().expect("a width").trim_matches('`');
+        let known = PARAMETERS.iter().find(|(parameter, _)| *parameter == width).map(|(_, value)| *value);
+        let width = known.unwrap_or_else(|| width.parse().unwrap_or_else(|_| panic!("{name}: width `{width}`")));
+        let name = match name.rsplit_once('_') {
+            Some((array, index)) if ["i", "j", "k", "c"].contains(&index) => format!("{array}_*"),
+            _ => name.to_string(),
+        };
+        (name, direction, width)
+    })
+    .collect()
+}
+
+fn emitted(design: &Emitted) -> Vec<Port> {
+    let mut ports = BTreeMap::new();
+    for port in &design.ports {
+        if ["clock", "reset"].contains(&port.name.as_str()) {
+            continue;
+        }
+        let name = match port.name.rsplit_once('_') {
+            Some((array, index)) if index.bytes().all(|b| b.is_ascii_digit()) => format!("{array}_*"),
+            _ => port.name.clone(),
+        };
+        let direction = if port.direction == Direction::Input { "in" } else { "out" };
+        ports.insert(name, (direction.to_string(), port.width));
+    }
+    ports.into_iter().map(|(name, (direction, width))| (name, direction, width)).collect()
+}
+
+macro_rules! pages {
+    ($($file:literal: $block:expr),+ $(,)?) => {
+        [$(($file, include_str!(concat!("../src/", $file, ".rs")), emit(&mut $block, "top").expect($file))),+]
+    };
+}
+
+#[test]
+fn ports_tables_list_exactly_the_emitted_ports() {
+    let params: NicParams = "n4w64".parse().unwrap();
+    let blocks = pages![
+        "classifier": hdl::classifier::Classifier::<64, 64, 95>::new(4),
+        "concat": hdl::concat::Concat::<4>::default(),
+        "core_port": hdl::core_port::CorePort::default(),
+        "csr": hdl::csr::Csr::new(params),
+        "dispatch": hdl::dispatch::Dispatch::<64, 8>::new(4),
+        "flow_hash": hdl::flow_hash::FlowHash::<64, 95>::default(),
+        "fold": hdl::fold::Fold::default(),
+        "frame_buffer": hdl::frame_buffer::FrameBuffer::<64, 8>::new(64),
+        "header_walk": hdl::header_walk::HeaderWalk::default(),
+        "memory": Memory::<24, 5>::new(32, Collision::OldData),
+        "network_words": hdl::network_words::NetworkWords::<64>::default(),
+        "next_header": hdl::next_header::NextHeaderDecode::default(),
+        "nic": hdl::nic::Nic::<64, 8, 64, 95>::new(params),
+        "parser": hdl::parser::Parser::<64>::default(),
+        "queue": hdl::queue::Queue::<24, 5, 6>::default(),
+        "reta": hdl::reta::Reta::new(4),
+        "stats": hdl::stats::Stats::new(48),
+        "stream": hdl::stream::FrameIngress::<64, 8>::default(),
+        "toeplitz": hdl::toeplitz::Toeplitz::<64, 95>::default(),
+        "verdict_queue": hdl::verdict_queue::VerdictQueue::new(4),
+        "word_decode": hdl::word_decode::WordDecode::default(),
+    ];
+    let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
+    let pages = files.filter(|f| f.as_ref().unwrap().file_type().unwrap().is_file()).count() - 1;
+    assert_eq!(blocks.len(), pages, "every file of src but lib.rs is a block and stands in this test");
+
+    let mut compared = 0;
+    for (file, page, design) in blocks {
+        let mut table = documented(page);
+        table.sort();
+        assert_eq!(table, emitted(&design), "{file}.rs: the ports table (left) against the emitted ports (right)");
+        compared += table.len();
+    }
+    assert!(compared > 200, "only {compared} ports compared");
+}
+
+#[test]
+fn every_number_of_processors_and_every_width_elaborates() {
+    let mut elaborated = 0;
+    for width in NicParams::WIDTHS {
+        for processors in 2..=16 {
+            let params = NicParams::new(processors, width).unwrap();
+            let design = hdl::nic::emit_nic(params).unwrap_or_else(|e| panic!("{params}: {e}"));
+            let memories = design.ports.iter().filter(|p| p.name.starts_with("mem_wdata_")).count();
+            assert_eq!(memories, processors, "{params}");
+            elaborated += 1;
+        }
+    }
+    assert_eq!(elaborated, 60);
+}
+
+#[test]
+fn emission_is_the_same_text_every_time() {
+    let params: NicParams = "n8w64".parse().unwrap();
+    let [first, second] = [(); 2].map(|()| hdl::nic::emit_nic(params).unwrap().verilog);
+    assert_eq!(first, second);
+}
