@@ -72,10 +72,10 @@ impl<const WIDTH: usize, const ADDRESS: usize> Logic for Memory<WIDTH, ADDRESS> 
             let read = self.index(self.read_address.val());
             self.read_data.next = self._words.get(read).copied().unwrap_or_default();
             let write = self.index(self.write_address.val());
-            if self.write_enable.val() {
-                if let Some(word) = self._words.get_mut(write) {
-                    *word = self.write_data.val();
-                }
+            if self.write_enable.val()
+                && let Some(word) = self._words.get_mut(write)
+            {
+                *word = self.write_data.val();
             }
         }
     }

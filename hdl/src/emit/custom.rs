@@ -7,7 +7,7 @@ use super::names::Scope;
 use super::print::{Text, number, range};
 use super::signals::{Kind, Signals};
 use super::{Direction, Port};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// The ports of a black box under the names that its own declaration gives them.
 pub fn ports(instance: &Instance) -> Result<Vec<(String, Port)>, String> {
@@ -33,7 +33,7 @@ pub fn build(instance: &Instance, code: &str, wires: bool) -> Result<Body, Strin
     let (signals, _) = Signals::of(instance)?;
     let mut scope = Scope::default();
     let ports = claim_ports(instance, &signals, &mut scope)?;
-    let mut renamed: HashMap<String, String> =
+    let mut renamed: BTreeMap<String, String> =
         ports.iter().map(|(id, port)| (signals[*id].path.clone(), port.name.clone())).collect();
     for (_, signal) in signals.iter().filter(|(_, s)| matches!(s.kind, Kind::Constant | Kind::Local)) {
         renamed.insert(signal.path.clone(), claim(&mut scope, &signal.path)?);
@@ -82,7 +82,7 @@ fn is_identifier(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '$'
 }
 
-fn rename(code: &str, renamed: &HashMap<String, String>) -> String {
+fn rename(code: &str, renamed: &BTreeMap<String, String>) -> String {
     let mut out = String::new();
     let mut rest = code;
     while let Some(start) = rest.find(is_identifier) {

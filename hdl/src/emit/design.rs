@@ -1,5 +1,6 @@
 //! Reads a block's hierarchy: every scope with its signals, children and hardware description.
 
+use super::path::shown;
 use num_bigint::{BigInt, BigUint};
 use rust_hdl_core::ast::{Verilog, VerilogLiteral};
 use rust_hdl_core::atom::{Atom, AtomKind};
@@ -119,7 +120,7 @@ impl Instance {
         for atom in &self.atoms {
             let outside = top && matches!(atom.kind, AtomKind::InputParameter | AtomKind::InOutParameter);
             if !atom.connected && !outside {
-                found.push(format!("{}.{}", self.path.join("."), atom.path));
+                found.push(shown(&format!("{}${}", self.path.join("$"), atom.path)));
             }
         }
         for child in &self.children {

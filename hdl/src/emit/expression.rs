@@ -9,7 +9,7 @@ use num_bigint::BigUint;
 pub type SignalId = usize;
 
 /// Operators of two operands. The comparisons give one bit; the others give the width of their left operand.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Op {
     Add,
     Sub,
@@ -34,7 +34,7 @@ pub enum Op {
 }
 
 /// Operators of one operand. The reductions give one bit.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum UnaryOp {
     Not,
     Neg,
@@ -44,7 +44,7 @@ pub enum UnaryOp {
 }
 
 /// An expression of known width.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Expr {
     /// A number; printed by name where it is a constant or an enum variant that has one.
     Constant {
@@ -73,12 +73,12 @@ pub enum Expr {
 }
 
 /// Where a constant has its name from.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum ConstantName {
     /// A `Constant` field.
     Field(SignalId),
-    /// A variant of an enum: type and variant.
-    Variant(String, String),
+    /// A variant of an enum: type, position and variant.
+    Variant(String, usize, String),
 }
 
 /// `2^width - 1`.
@@ -251,6 +251,15 @@ pub fn binary(op: Op, left: Expr, right: Expr) -> Expr {
     };
     if let (Some(l), Some(r)) = (left.value(), right.value()) {
         return constant(compute(op, l, r, width), result);
+    }
+    if left == right {
+        match op {
+            Op::And | Op::Or | Op::LogicalAnd | Op::LogicalOr => return left,
+            Op::Xor | Op::Sub => return constant(0u8, width),
+            Op::Eq | Op::Le | Op::Ge | Op::SignedLe | Op::SignedGe => return constant(1u8, 1),
+            Op::Ne | Op::Lt | Op::Gt | Op::SignedLt | Op::SignedGt => return constant(0u8, 1),
+            Op::Add | Op::Mul | Op::Shl | Op::Shr => {}
+        }
     }
     let is = |e: &Expr, v: &BigUint| e.value() == Some(v);
     let (zero, top) = (BigUint::default(), ones(width));

@@ -5,7 +5,7 @@
 
 use super::design::{self, Enums, literal_value, to_bits};
 use super::expression::*;
-use super::path::{self, flatten};
+use super::path::{self, flatten, shown};
 use super::process::Statement;
 use super::signals::{Kind, Signals};
 use num_bigint::{BigInt, BigUint, Sign};
@@ -14,7 +14,7 @@ use rust_hdl_core::ast::{
     VerilogLinkDetails, VerilogMatch, VerilogOp, VerilogOpUnary, VerilogStatement,
 };
 use rust_hdl_core::type_descriptor::{TypeDescriptor, TypeKind};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 type Outcome<T> = Result<T, String>;
 
@@ -32,7 +32,7 @@ pub struct Lowering<'a> {
     loops: Vec<(String, usize)>,
     /// Signals made to name an expression whose bits are selected, with their values, in order.
     pub parts: Vec<(SignalId, Expr)>,
-    named: HashMap<Expr, SignalId>,
+    named: BTreeMap<Expr, SignalId>,
 }
 
 /// What a name in the AST stands for.
@@ -45,7 +45,7 @@ enum Meaning {
 impl<'a> Lowering<'a> {
     /// Starts on a module with these signals.
     pub fn new(signals: &'a mut Signals, enums: &'a Enums) -> Self {
-        Lowering { signals, enums, loops: vec![], parts: vec![], named: HashMap::new() }
+        Lowering { signals, enums, loops: vec![], parts: vec![], named: BTreeMap::new() }
     }
 
     /// Lowers a block of statements; loops are unrolled and branches on constants decided.
@@ -100,7 +100,7 @@ impl<'a> Lowering<'a> {
     fn assignment(&mut self, target: SignalId, offset: usize, width: usize, value: &Ast) -> Outcome<Statement> {
         let value = self
             .lower(value, Some(width))
-            .map_err(|why| format!("in the assignment to `{}`: {why}", self.signals[target].path))?;
+            .map_err(|why| format!("in the assignment to `{}`: {why}", shown(&self.signals[target].path)))?;
         Ok(Statement::Assign { target, offset, width, value })
     }
 
@@ -110,14 +110,14 @@ impl<'a> Lowering<'a> {
             Some((base, fields)) => (base, fields.split('$').collect()),
             None => (flat.strip_suffix("$next").unwrap_or(&flat), vec![]),
         };
-        let id = self.signals.find(base).ok_or_else(|| format!("`{base}` is not a signal here"))?;
+        let id = self.signals.find(base).ok_or_else(|| format!("`{}` is not a signal here", shown(base)))?;
         match self.signals[id].kind {
             Kind::Input | Kind::Constant | Kind::ChildOutput | Kind::Part | Kind::State => {
-                Err(format!("`{base}` cannot be assigned here"))
+                Err(format!("`{}` cannot be assigned here", shown(base)))
             }
             Kind::Output | Kind::Local | Kind::ChildInput => {
                 let (offset, descriptor) = design::field(&self.signals[id].descriptor, &fields)
-                    .ok_or_else(|| format!("`{flat}` names no field"))?;
+                    .ok_or_else(|| format!("`{}` names no field", shown(&flat)))?;
                 Ok((id, offset, descriptor.clone()))
             }
         }
@@ -217,7 +217,7 @@ impl<'a> Lowering<'a> {
         };
         if let Some(id) = self.signals.find(base) {
             let (offset, descriptor) = design::field(&self.signals[id].descriptor, &fields)
-                .ok_or_else(|| format!("`{raw}` names no field"))?;
+                .ok_or_else(|| format!("`{}` names no field", shown(raw)))?;
             return Ok(Meaning::Signal(id, offset, descriptor.clone()));
         }
         let parts: Vec<&str> = flat.split('$').collect();
@@ -233,11 +233,14 @@ impl<'a> Lowering<'a> {
                         "two enums are called `{kind}`, and `{variant}` has a different value in each"
                     ));
                 }
-                let name = ConstantName::Variant(kind.to_string(), variant.to_string());
+                let name = ConstantName::Variant(kind.to_string(), *value, variant.to_string());
                 return Ok(Meaning::Variant { value: *value, width: rust_hdl_core::bits::clog2(*count), name });
             }
         }
-        Err(format!("`{raw}` is no signal, loop variable or enum variant here; put a constant into a `Constant<_>`"))
+        Err(format!(
+            "`{}` is no signal, loop variable or enum variant here; put a constant into a `Constant<_>`",
+            shown(raw)
+        ))
     }
 
     /// The value of arithmetic over literals and loop variables, which Rust computes in integers.
@@ -325,13 +328,13 @@ impl<'a> Lowering<'a> {
     }
 
     fn lower_unchecked(&mut self, e: &Ast, want: Option<usize>) -> Outcome<Expr> {
-        if self.infer(e)?.width.is_none() {
-            if let Some(number) = self.number(e) {
-                let width = want.ok_or("the width of a number is unknown here; write `bits::<N>(..)`")?;
-                return to_bits(&number, width)
-                    .map(|v| constant(v, width))
-                    .ok_or_else(|| format!("{number} does not fit {width} bits"));
-            }
+        if self.infer(e)?.width.is_none()
+            && let Some(number) = self.number(e)
+        {
+            let width = want.ok_or("the width of a number is unknown here; write `bits::<N>(..)`")?;
+            return to_bits(&number, width)
+                .map(|v| constant(v, width))
+                .ok_or_else(|| format!("{number} does not fit {width} bits"));
         }
         match e {
             Ast::Signal(raw) => match self.meaning(raw)? {
@@ -444,7 +447,13 @@ impl<'a> Lowering<'a> {
                         constant(number, width)
                     }
                 };
-                return Ok(binary(op, left, amount));
+                let Some(known) = amount.value() else { return Ok(binary(op, left, amount)) };
+                // Printed as a plain number, so a `Constant` field is not read by its name.
+                let amount = constant(known.clone(), amount.width());
+                return match left.is_wiring() {
+                    true => self.shift(op, left, &amount),
+                    false => Ok(binary(op, left, amount)),
+                };
             }
             comparison => {
                 let op = match (comparison, signed) {
@@ -478,10 +487,10 @@ impl<'a> Lowering<'a> {
 
     /// The signal that carries `e`, made if there is none.
     fn part(&mut self, e: Expr) -> SignalId {
-        if let Expr::Slice { signal, offset: 0, width } = e {
-            if self.signals[signal].width == width {
-                return signal;
-            }
+        if let Expr::Slice { signal, offset: 0, width } = e
+            && self.signals[signal].width == width
+        {
+            return signal;
         }
         if let Some(known) = self.named.get(&e) {
             return *known;
@@ -535,16 +544,25 @@ impl<'a> Lowering<'a> {
                 binary(op, l, r)
             }
             Expr::Binary(op @ (Op::Shl | Op::Shr), l, amount) if amount.value().is_some() => {
-                let amount = amount.value().and_then(|k| usize::try_from(k).ok()).unwrap_or(total).min(total);
-                let shifted = match op {
-                    Op::Shl => concat(vec![self.slice(*l, 0, total - amount)?, constant(0u8, amount)]),
-                    _ => concat(vec![constant(0u8, amount), self.slice(*l, amount, total - amount)?]),
-                };
+                let shifted = self.shift(op, *l, &amount)?;
                 self.slice(shifted, offset, width)?
             }
             Expr::Unary(UnaryOp::Not, inner) => unary(UnaryOp::Not, self.slice(*inner, offset, width)?),
             Expr::Unary(UnaryOp::Neg, inner) if offset == 0 => unary(UnaryOp::Neg, self.slice(*inner, 0, width)?),
             other => Expr::Slice { signal: self.part(other), offset, width },
+        })
+    }
+
+    /// A shift by a known amount as wiring.
+    fn shift(&mut self, op: Op, e: Expr, amount: &Expr) -> Outcome<Expr> {
+        let total = e.width();
+        let amount = amount.value().and_then(|k| usize::try_from(k).ok()).unwrap_or(total).min(total);
+        if amount == total {
+            return Ok(constant(0u8, total));
+        }
+        Ok(match op {
+            Op::Shl => concat(vec![self.slice(e, 0, total - amount)?, constant(0u8, amount)]),
+            _ => concat(vec![constant(0u8, amount), self.slice(e, amount, total - amount)?]),
         })
     }
 

@@ -15,6 +15,8 @@ mod path;
 mod print;
 mod process;
 mod signals;
+#[cfg(test)]
+mod tests;
 
 use design::{Enums, Instance};
 use rust_hdl_core::ast::Verilog;
@@ -22,7 +24,7 @@ use rust_hdl_core::block::Block;
 use rust_hdl_core::check_error::{CheckError, PathedName};
 use rust_hdl_core::check_logic_loops::check_logic_loops;
 use rust_hdl_core::check_write_inputs::check_inputs_not_written;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Which way a port points, seen from the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +81,11 @@ pub enum EmitError {
 
 /// Prints `block`, connected and checked here, with `top` as the name of its module.
 pub fn emit<B: Block>(block: &mut B, top: &str) -> Result<Emitted, EmitError> {
+    emit_any(block, top)
+}
+
+/// [`emit`] without the type, so that it is compiled once and not for every block.
+fn emit_any(block: &mut dyn Block, top: &str) -> Result<Emitted, EmitError> {
     block.connect_all();
     let in_top = |reason: String| EmitError::Block { block: top.to_string(), reason };
     let tree = design::collect(block, top).ok_or_else(|| in_top("the top is not a block of its own".into()))?;
@@ -109,8 +116,8 @@ fn translate(error: CheckError, top: &str) -> EmitError {
         names
             .into_iter()
             .map(|n| {
-                let path = n.path.replacen("uut", top, 1).replace('$', ".");
-                format!("{path}.{}", n.name)
+                let path = n.path.replacen("uut", top, 1);
+                path::shown(&format!("{path}${}", n.name))
             })
             .collect()
     };
@@ -126,7 +133,7 @@ fn translate(error: CheckError, top: &str) -> EmitError {
 struct Design {
     enums: Enums,
     bodies: Vec<ModuleText>,
-    by_text: HashMap<String, usize>,
+    by_text: BTreeMap<String, usize>,
     /// Black boxes and other text that stands beside the modules.
     extras: Vec<String>,
 }
@@ -154,7 +161,7 @@ fn placeholder(index: usize) -> String {
 
 impl Design {
     fn build(&mut self, instance: &Instance) -> Result<Built, EmitError> {
-        let fail = |reason: String| EmitError::Block { block: instance.path.join("."), reason };
+        let fail = |reason: String| EmitError::Block { block: path::shown(&instance.path.join("$")), reason };
         let mut children = vec![];
         let mut below = vec![];
         for child in instance.children.iter().filter(|c| c.flip_flop().is_none()) {

@@ -4,13 +4,14 @@ use super::design::{Enums, Instance};
 use super::expression::{ConstantName, Expr, SignalId, concat};
 use super::lower::Lowering;
 use super::names::{Scope, is_reserved};
+use super::path::shown;
 use super::print::{Assign, Names, Text, number, range};
 use super::process::{self, Fault, Process, Statement};
 use super::signals::{FlipFlop, Kind, Signals};
 use super::{Direction, Port};
 use num_bigint::BigUint;
 use rust_hdl_core::ast::VerilogBlock;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A child that is a module of its own.
 pub struct Child {
@@ -62,7 +63,7 @@ pub fn claim_ports(instance: &Instance, signals: &Signals, scope: &mut Scope) ->
 pub fn claim(scope: &mut Scope, path: &str) -> Result<String, String> {
     let name = scope.claim(path);
     if is_reserved(&name) || is_reserved(path) {
-        return Err(format!("`{path}` is a reserved word of Verilog; rename the field"));
+        return Err(format!("`{}` is a reserved word of Verilog; rename the field", shown(path)));
     }
     Ok(name)
 }
@@ -96,7 +97,7 @@ pub fn build(instance: &Instance, block: &VerilogBlock, enums: &Enums, children:
 }
 
 fn explain(fault: &Fault, signals: &Signals) -> String {
-    let name = |id: &SignalId| format!("`{}`", signals[*id].path);
+    let name = |id: &SignalId| format!("`{}`", shown(&signals[*id].path));
     match fault {
         Fault::Latch(id) => format!(
             "{} is not assigned on every path, which makes it a latch; assign a default at the top of `update`",
@@ -116,7 +117,7 @@ fn explain(fault: &Fault, signals: &Signals) -> String {
 impl Module<'_> {
     /// What the outputs and the children depend on. Nothing else is printed.
     fn find_live(&mut self) -> Result<(), String> {
-        let registers: HashMap<SignalId, (SignalId, SignalId)> =
+        let registers: BTreeMap<SignalId, (SignalId, SignalId)> =
             self.flip_flops.iter().map(|f| (f.q, (f.d, f.clock))).collect();
         let of_flip_flops: BTreeSet<SignalId> = self.flip_flops.iter().flat_map(|f| [f.d, f.clock]).collect();
         let mut open: Vec<SignalId> = self
@@ -139,7 +140,7 @@ impl Module<'_> {
                     let process = self.processes.iter().find(|p| p.targets.contains(&id)).ok_or_else(|| {
                         format!(
                             "nothing in `update` assigns `{}`, or its block has no hardware description",
-                            self.signals[id].path
+                            shown(&self.signals[id].path)
                         )
                     })?;
                     for statement in process::slice(&process.statements, &|t| t == id) {
@@ -232,7 +233,7 @@ impl Module<'_> {
                 }
             }
         }
-        let state: HashMap<SignalId, SignalId> = here.iter().map(|f| (f.d, f.q)).collect();
+        let state: BTreeMap<SignalId, SignalId> = here.iter().map(|f| (f.d, f.q)).collect();
         let mut statements = retarget(statements, &state);
         for flip_flop in here.iter().filter(|f| !folded.contains(&f.d)) {
             let width = self.signals[flip_flop.d].width;
@@ -359,7 +360,7 @@ impl Module<'_> {
         for name in constants.keys() {
             let identifier = match name {
                 ConstantName::Field(id) => claim(scope, &self.signals[*id].path)?,
-                ConstantName::Variant(kind, variant) => claim(scope, &format!("{kind}${variant}"))?,
+                ConstantName::Variant(kind, _, variant) => claim(scope, &format!("{kind}${variant}"))?,
             };
             self.names.constants.insert(name.clone(), identifier);
         }
@@ -398,7 +399,7 @@ impl Module<'_> {
             out.line(format!("localparam {}{identifier} = {};", range(*width), number(value, *width)));
         }
         if !constants.is_empty() {
-            out.line("");
+            out.gap();
         }
         let before = out.lines.len();
         for (id, signal) in self.signals.iter() {
@@ -418,7 +419,7 @@ impl Module<'_> {
             out.line(format!("wire {}{name} = {};", range(value.width()), self.names.expr(value)));
         }
         if out.lines.len() > before {
-            out.line("");
+            out.gap();
         }
     }
 
@@ -437,7 +438,7 @@ impl Module<'_> {
                 }
             });
             out.line(");");
-            out.line("");
+            out.gap();
         }
     }
 
@@ -450,7 +451,7 @@ impl Module<'_> {
             }
         }
         if assigned {
-            out.line("");
+            out.gap();
         }
         let mut done = BTreeSet::new();
         for (_, wire, process) in wires {
@@ -458,7 +459,7 @@ impl Module<'_> {
                 out.line("always @(*) begin");
                 out.indented(|out| self.names.statements(&process.statements, Assign::Blocking, out));
                 out.line("end");
-                out.line("");
+                out.gap();
             }
         }
     }
@@ -473,7 +474,7 @@ impl Module<'_> {
                 }
             });
             out.line("end");
-            out.line("");
+            out.gap();
         }
         for (clock, statements) in clocked {
             if statements.is_empty() {
@@ -482,7 +483,7 @@ impl Module<'_> {
             out.line(format!("always @(posedge {}) begin", self.names.signals[clock]));
             out.indented(|out| self.names.statements(statements, Assign::NonBlocking, out));
             out.line("end");
-            out.line("");
+            out.gap();
         }
     }
 
@@ -514,7 +515,7 @@ impl Module<'_> {
     }
 }
 
-fn retarget(statements: Vec<Statement>, map: &HashMap<SignalId, SignalId>) -> Vec<Statement> {
+fn retarget(statements: Vec<Statement>, map: &BTreeMap<SignalId, SignalId>) -> Vec<Statement> {
     let all = |body: Vec<Statement>| retarget(body, map);
     statements
         .into_iter()

@@ -12,13 +12,29 @@ pub fn flatten(raw: &str, loops: &Loops) -> Result<String, String> {
         let close = matching_bracket(&rest[open..]).ok_or_else(|| format!("unbalanced brackets in `{raw}`"))?;
         let inner = &rest[open + 1..open + close];
         let value = index_value(inner, loops).ok_or_else(|| {
-            format!("the element index in `{raw}` is not made of literals and loop variables; select with `match`")
+            format!(
+                "the element index in `{}` is not made of literals and loop variables; select with `match`",
+                shown(raw)
+            )
         })?;
         out.push_str(&format!("${value}"));
         rest = &rest[open + close + 1..];
     }
     out.push_str(rest);
     Ok(out.replace("::", "$").replace('.', "$").trim_start_matches('$').to_string())
+}
+
+/// A flattened path as its author wrote it.
+pub fn shown(flat: &str) -> String {
+    let mut out = String::new();
+    for part in flat.split('$') {
+        match part.parse::<usize>() {
+            Ok(index) => out.push_str(&format!("[{index}]")),
+            Err(_) if out.is_empty() => out.push_str(part),
+            Err(_) => out.push_str(&format!(".{part}")),
+        }
+    }
+    out
 }
 
 fn matching_bracket(text: &str) -> Option<usize> {
@@ -129,6 +145,12 @@ mod tests {
         assert_eq!(flatten(".a.b", &loops).unwrap(), "a$b");
         assert_eq!(flatten("m::State::Idle", &loops).unwrap(), "m$State$Idle");
         assert_eq!(flatten("a[0x1_0usize]", &loops).unwrap(), "a$16");
+    }
+
+    #[test]
+    fn paths_are_shown_as_they_are_written() {
+        assert_eq!(shown("steps$3$held$d"), "steps[3].held.d");
+        assert_eq!(shown("a[sel$val()$index()]"), "a[sel.val().index()]");
     }
 
     #[test]

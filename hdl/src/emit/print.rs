@@ -3,15 +3,15 @@
 use super::expression::{ConstantName, Expr, Op, SignalId, UnaryOp};
 use super::process::Statement;
 use num_bigint::BigUint;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// What identifiers the module has given to its signals and constants.
 #[derive(Default)]
 pub struct Names {
-    pub signals: HashMap<SignalId, String>,
+    pub signals: BTreeMap<SignalId, String>,
     /// One-bit signals are scalars and take no index.
-    pub widths: HashMap<SignalId, usize>,
-    pub constants: HashMap<ConstantName, String>,
+    pub widths: BTreeMap<SignalId, usize>,
+    pub constants: BTreeMap<ConstantName, String>,
 }
 
 /// How a statement assigns.
@@ -26,12 +26,16 @@ pub enum Assign {
 pub struct Text {
     pub lines: String,
     depth: usize,
+    pending: bool,
 }
 
 impl Text {
     /// One line at the present depth.
     pub fn line(&mut self, text: impl AsRef<str>) {
         let text = text.as_ref();
+        if std::mem::take(&mut self.pending) {
+            self.lines.push('\n');
+        }
         if !text.is_empty() {
             self.lines.push_str(&"    ".repeat(self.depth));
             self.lines.push_str(text);
@@ -39,11 +43,17 @@ impl Text {
         self.lines.push('\n');
     }
 
+    /// Sets off what follows by an empty line, if anything follows at this depth.
+    pub fn gap(&mut self) {
+        self.pending = true;
+    }
+
     /// Lines written by `body`, one level deeper.
     pub fn indented(&mut self, body: impl FnOnce(&mut Text)) {
         self.depth += 1;
         body(self);
         self.depth -= 1;
+        self.pending = false;
     }
 }
 
@@ -60,6 +70,8 @@ pub fn number(value: &BigUint, width: usize) -> String {
     match (width, value.bits()) {
         (1, _) => format!("1'b{value}"),
         (_, 0..=3) => format!("{width}'d{value}"),
+        // Leading zeros show the width at a glance; beyond a word they would hide the digits.
+        _ if width <= 32 => format!("{width}'h{value:0digits$x}", digits = width.div_ceil(4)),
         _ => format!("{width}'h{value:x}"),
     }
 }

@@ -7,7 +7,7 @@
 
 use super::expression::{Expr, SignalId};
 use super::signals::Signals;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A statement after unrolling.
 #[derive(Clone, PartialEq, Debug)]
@@ -51,7 +51,7 @@ pub enum Fault {
 }
 
 /// For every part, the signals its value is computed from.
-pub type PartReads = HashMap<SignalId, BTreeSet<SignalId>>;
+pub type PartReads = BTreeMap<SignalId, BTreeSet<SignalId>>;
 
 /// The signals below each part; parts may use earlier parts.
 pub fn part_reads(parts: &[(SignalId, Expr)]) -> PartReads {
@@ -358,7 +358,7 @@ pub fn split(statements: &[Statement], signals: &Signals, parts: &PartReads) -> 
 
 /// A chain of signals, each computed from the next and the last from the first.
 fn find_loop(processes: &[Process], parts: &PartReads) -> Option<Vec<SignalId>> {
-    let mut driver = HashMap::new();
+    let mut driver = BTreeMap::new();
     for (at, process) in processes.iter().enumerate() {
         process.targets.iter().for_each(|t| {
             driver.insert(*t, at);

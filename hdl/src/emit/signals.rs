@@ -5,7 +5,7 @@ use super::expression::SignalId;
 use num_bigint::BigUint;
 use rust_hdl_core::atom::AtomKind;
 use rust_hdl_core::type_descriptor::{TypeDescriptor, TypeKind};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::Index;
 
 /// What a signal is to the module.
@@ -47,7 +47,7 @@ pub struct FlipFlop {
 #[derive(Default)]
 pub struct Signals {
     rows: Vec<Signal>,
-    by_path: HashMap<String, SignalId>,
+    by_path: BTreeMap<String, SignalId>,
 }
 
 impl Index<SignalId> for Signals {
