@@ -34,7 +34,7 @@ pub struct Arguments {
     #[arg(long, default_value = "xor")]
     hash: String,
     /// Rate of the link in Gb/s, or back-to-back.
-    #[arg(long, default_value = "back-to-back", value_name = "GBPS")]
+    #[arg(long, default_value = "back-to-back", value_name = "GBPS", allow_hyphen_values = true)]
     rate: String,
     /// Seed of the run.
     #[arg(long, default_value_t = 1)]

@@ -42,13 +42,27 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version come this way too.
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => return refuse(&error),
+    };
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("pointsman: {failure}");
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// A command line that is none, in one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    let reason: Vec<_> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    eprintln!("pointsman: {}; see `pointsman --help`", reason.join(" ").trim_start_matches("error: "));
+    ExitCode::from(2)
 }
 
 fn run(cli: Cli) -> Result<(), Failure> {

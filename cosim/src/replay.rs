@@ -120,13 +120,15 @@ pub struct Replay {
     pub around: Surroundings,
     /// A waveform, if wanted.
     pub trace: Option<Trace>,
+    /// What the model believes the registers to be, if not `config`: a lie on which the comparison must fail.
+    pub belief: Option<DispatchConfig>,
 }
 
 impl Replay {
     /// A card of these parameters in its reset state.
     pub fn new(params: NicParams) -> Self {
         let config = DispatchConfig::reset(params.processors() as u8);
-        Self { params, config, around: Surroundings::default(), trace: None }
+        Self { params, config, around: Surroundings::default(), trace: None, belief: None }
     }
 
     /// Sends the frames (bytes, marked bad) in order. `progress` is called with the number of frames that came to an end.
@@ -189,10 +191,11 @@ impl<'a> Run<'a> {
     fn new(replay: &'a Replay, frames: &'a [(Vec<u8>, bool)]) -> Result<Self, CardError> {
         let card = Card::new(replay.params, &replay.config, &replay.around)?;
         let n = replay.params.processors();
+        let belief = replay.belief.as_ref().unwrap_or(&replay.config);
         let sent = frames.iter().map(|(bytes, bad)| Sent {
             bytes,
             bad: *bad,
-            prediction: predict(bytes, &replay.config),
+            prediction: predict(bytes, belief),
             started: 0,
             got: Processors::NONE,
             posted: None,
@@ -332,12 +335,13 @@ impl<'a> Run<'a> {
         let cycle = self.card.cycles();
         let delivered = self.sent.iter().filter(|s| !s.got.is_empty()).count() as u64;
         let identical = self.sent.iter().filter(|s| !s.got.is_empty() && s.identical).count() as u64;
-        let count = |drop: DropCause| {
-            self.sent
-                .iter()
-                .filter(|s| if s.bad { drop == DropCause::Bad } else { s.prediction.drop == Some(drop) })
-                .count() as u64
+        // Of a frame that is both, only its length decides where it is written.
+        let cause = |s: &Sent| match s.prediction.drop {
+            Some(DropCause::Oversize) => Some(DropCause::Oversize),
+            _ if s.bad => Some(DropCause::Bad),
+            foreseen => foreseen,
         };
+        let count = |drop: DropCause| self.sent.iter().filter(|s| cause(s) == Some(drop)).count() as u64;
         let copies: u64 = self.sent.iter().filter(|s| !s.bad).map(|s| s.prediction.processors.len() as u64).sum();
         let total: u64 = self.sent.iter().map(|s| s.bytes.len() as u64).sum();
         let mut checks = vec![

@@ -2,7 +2,7 @@
 
 use abi::params::NicParams;
 
-use crate::card::{CardError, Surroundings};
+use crate::card::CardError;
 use crate::reference::{Class, DispatchConfig, Processors};
 use crate::replay::Replay;
 use crate::vectors::Vector;
@@ -62,5 +62,5 @@ fn on_a_card(config: &DispatchConfig) -> Replay {
         _ => ("n16w64".parse().expect("a preset"), 16),
     };
     let config = DispatchConfig { processors, ..config.clone() };
-    Replay { params, config, around: Surroundings::default(), trace: None }
+    Replay { config, ..Replay::new(params) }
 }

@@ -30,7 +30,7 @@ pub const LATENCY: usize = 1;
 pub const DISCARD_RUNT: u64 = 1;
 /// `beat_discard`: longer than `max_frame`.
 pub const DISCARD_OVERSIZE: u64 = 2;
-/// `beat_discard`: marked bad by the MAC; wins over the others.
+/// `beat_discard`: marked bad by the MAC, and not oversize.
 pub const DISCARD_BAD: u64 = 3;
 
 /// See the module's page.
@@ -147,11 +147,12 @@ impl<const W: usize, const KEEP: usize> Logic for FrameIngress<W, KEEP> {
             if self.frame_tlast.val() & (self.total.val() < self.min_frame.val()) {
                 self.discard.d.next = self.runt.val();
             }
-            if self.total.val() > self.max_frame.val() {
-                self.discard.d.next = self.oversize.val();
-            }
             if self.frame_tlast.val() & self.frame_tuser.val() {
                 self.discard.d.next = self.bad.val();
+            }
+            // Last, so that it wins: from here on there may be no buffer under the frame, whatever else is wrong with it.
+            if self.total.val() > self.max_frame.val() {
+                self.discard.d.next = self.oversize.val();
             }
         }
         if self.reset.val() {
