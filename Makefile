@@ -1,6 +1,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-fpga demo test lint fmax clean
 
+# The card that `make fmax` measures.
+PRESET ?= n4w64
+
 # The capture of the demonstration: the large one if it stands beside the repository, else our own.
 CAPTURE ?= $(firstword $(wildcard ../shared/data/mixed-traffic.pcap) tests/data/mixed.pcapng)
 
@@ -29,6 +32,10 @@ lint: setup
 
 test: lint
 	cargo test --workspace --locked
+
+fmax: setup-fpga
+	cargo build --release --locked
+	scripts/fmax $(PRESET)
 
 clean:
 	cargo clean

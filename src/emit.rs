@@ -18,6 +18,8 @@ enum Block {
     Nic,
     /// Parser, hash and indirection table alone.
     Classifier,
+    /// The hash alone.
+    FlowHash,
 }
 
 /// Options of `pointsman emit`.
@@ -40,6 +42,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let emitted = match arguments.block {
         Block::Nic => hdl::nic::emit_nic(params)?,
         Block::Classifier => hdl::nic::emit_classifier(params)?,
+        Block::FlowHash => hdl::nic::emit_flow_hash(params)?,
     };
     let verilog = format!("{}.v", emitted.top);
     let list = format!("# {params}, top module {}\n{verilog}\n", emitted.top);

@@ -37,6 +37,7 @@ use crate::core_port::CorePort;
 use crate::csr::Csr;
 use crate::dispatch::{self, Dispatch};
 use crate::emit::{EmitError, Emitted, emit};
+use crate::flow_hash::FlowHash;
 use crate::frame_buffer::{self, FrameBuffer};
 use crate::reta;
 use crate::stats::{self, Stats};
@@ -79,6 +80,16 @@ pub fn emit_classifier(params: NicParams) -> Result<Emitted, EmitError> {
         128 => emit(&mut Classifier::<128, 96, 127>::new(n), "classifier"),
         256 => emit(&mut Classifier::<256, 160, 191>::new(n), "classifier"),
         _ => emit(&mut Classifier::<512, 288, 319>::new(n), "classifier"),
+    }
+}
+
+/// The hash block's Verilog, for measuring it alone; its top module is called `flow_hash`.
+pub fn emit_flow_hash(params: NicParams) -> Result<Emitted, EmitError> {
+    match params.width() {
+        64 => emit(&mut FlowHash::<64, 95>::default(), "flow_hash"),
+        128 => emit(&mut FlowHash::<96, 127>::default(), "flow_hash"),
+        256 => emit(&mut FlowHash::<160, 191>::default(), "flow_hash"),
+        _ => emit(&mut FlowHash::<288, 319>::default(), "flow_hash"),
     }
 }
 
