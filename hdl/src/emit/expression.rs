@@ -70,6 +70,8 @@ pub enum Expr {
     Repeat(usize, Box<Expr>),
     Binary(Op, Box<Expr>, Box<Expr>),
     Unary(UnaryOp, Box<Expr>),
+    /// Condition, value where it holds, value where it does not.
+    Multiplex(Box<Expr>, Box<Expr>, Box<Expr>),
 }
 
 /// Where a constant has its name from.
@@ -104,6 +106,7 @@ impl Expr {
             },
             Expr::Unary(UnaryOp::Not | UnaryOp::Neg, operand) => operand.width(),
             Expr::Unary(..) => 1,
+            Expr::Multiplex(_, then, _) => then.width(),
         }
     }
 
@@ -152,6 +155,7 @@ impl Expr {
                 l.reads(visit);
                 r.reads(visit);
             }
+            Expr::Multiplex(test, then, otherwise) => [test, then, otherwise].iter().for_each(|e| e.reads(visit)),
         }
     }
 
@@ -168,6 +172,7 @@ impl Expr {
                 l.constants(visit);
                 r.constants(visit);
             }
+            Expr::Multiplex(test, then, otherwise) => [test, then, otherwise].iter().for_each(|e| e.constants(visit)),
         }
     }
 
@@ -301,6 +306,27 @@ pub fn unary(op: UnaryOp, operand: Expr) -> Expr {
         UnaryOp::All => constant((*value == ones(width)) as u8, 1),
         UnaryOp::Any => constant((value.bits() > 0) as u8, 1),
         UnaryOp::Parity => constant((value.count_ones() % 2) as u8, 1),
+    }
+}
+
+/// `then` where `test` holds, else `otherwise`, in the plainest form.
+pub fn multiplex(test: Expr, then: Expr, otherwise: Expr) -> Expr {
+    if then == otherwise {
+        return then;
+    }
+    let bit = |e: &Expr| e.value().filter(|_| e.width() == 1).map(|v| v.bits() > 0);
+    match (bit(&then), bit(&otherwise)) {
+        (Some(true), _) => return binary(Op::LogicalOr, test, otherwise),
+        (_, Some(false)) => return binary(Op::LogicalAnd, test, then),
+        (Some(false), _) => return binary(Op::LogicalAnd, unary(UnaryOp::Not, test), otherwise),
+        (_, Some(true)) => return binary(Op::LogicalOr, unary(UnaryOp::Not, test), then),
+        _ => {}
+    }
+    match then {
+        Expr::Multiplex(inner, value, other) if *other == otherwise => {
+            Expr::Multiplex(Box::new(binary(Op::LogicalAnd, test, *inner)), value, other)
+        }
+        then => Expr::Multiplex(Box::new(test), Box::new(then), Box::new(otherwise)),
     }
 }
 

@@ -17,6 +17,7 @@ mod process;
 mod signals;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use design::{Enums, Instance};
 use rust_hdl_core::ast::Verilog;

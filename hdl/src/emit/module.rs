@@ -1,13 +1,14 @@
 //! One module: which signals it needs, how each is driven, and its text.
 
 use super::design::{Enums, Instance};
-use super::expression::{ConstantName, Expr, SignalId, concat};
+use super::expression::{ConstantName, Expr, SignalId};
 use super::lower::Lowering;
 use super::names::{Scope, is_reserved};
 use super::path::shown;
 use super::print::{Assign, Names, Text, number, range};
 use super::process::{self, Fault, Process, Statement};
 use super::signals::{FlipFlop, Kind, Signals};
+use super::wire::as_wire;
 use super::{Direction, Port};
 use num_bigint::BigUint;
 use rust_hdl_core::ast::VerilogBlock;
@@ -263,7 +264,7 @@ impl Module<'_> {
             .iter()
             .filter(|p| !p.targets.iter().any(|t| folded.contains(t) || self.direct.contains_key(t)))
             .flat_map(|p| p.targets.iter().map(move |t| (*t, p)))
-            .map(|(t, p)| (t, self.as_wire(p), p))
+            .map(|(t, p)| (t, as_wire(p, self.signals[t].width), p))
             .collect();
 
         let mut used: BTreeMap<SignalId, Vec<bool>> = BTreeMap::new();
@@ -365,27 +366,6 @@ impl Module<'_> {
             self.names.constants.insert(name.clone(), identifier);
         }
         Ok(())
-    }
-
-    /// The expression of a target that needs no procedural block.
-    fn as_wire(&self, process: &Process) -> Option<Expr> {
-        let [target] = process.targets.iter().collect::<Vec<_>>()[..] else { return None };
-        let mut pieces = vec![];
-        for statement in &process.statements {
-            let Statement::Assign { offset, width, value, .. } = statement else { return None };
-            let mut own = false;
-            value.reads(&mut |signal, _| own |= signal == *target);
-            if own {
-                return None;
-            }
-            pieces.push((*offset, *width, value.clone()));
-        }
-        pieces.sort_by_key(|(offset, ..)| std::cmp::Reverse(*offset));
-        let disjoint = pieces.iter().map(|(_, width, _)| width).sum::<usize>() == self.signals[*target].width;
-        disjoint.then(|| match pieces.len() {
-            1 => pieces.remove(0).2,
-            _ => concat(pieces.into_iter().map(|(_, _, value)| value).collect()),
-        })
     }
 
     fn print_declarations(

@@ -118,6 +118,13 @@ impl Names {
                 format!("{symbol}{}", self.operand(operand))
             }
             Expr::Binary(op, l, r) => self.binary(*op, l, r),
+            Expr::Multiplex(test, then, otherwise) => {
+                let last = match &**otherwise {
+                    chain @ Expr::Multiplex(..) => self.expr(chain),
+                    other => self.operand(other),
+                };
+                format!("{} ? {} : {last}", self.operand(test), self.operand(then))
+            }
         }
     }
 
@@ -160,7 +167,7 @@ impl Names {
     /// An expression beside an operator: never left to Verilog's precedence.
     fn operand(&self, e: &Expr) -> String {
         match e {
-            Expr::Binary(..) => format!("({})", self.expr(e)),
+            Expr::Binary(..) | Expr::Multiplex(..) => format!("({})", self.expr(e)),
             // `a & &b` is legal but no one should have to read it.
             Expr::Unary(op, _) if *op != UnaryOp::Not => format!("({})", self.expr(e)),
             _ => self.expr(e),

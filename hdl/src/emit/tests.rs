@@ -164,7 +164,7 @@ fn widths_are_made_to_agree_by_concatenation_and_selection() {
                 output wire [3:0] nibble,
                 output wire picked,
                 output wire [7:0] total,
-                output reg [7:0] maximum
+                output wire [7:0] maximum
             );
                 wire [8:0] sum;
                 wire [7:0] part_0 = a + b;
@@ -175,13 +175,7 @@ fn widths_are_made_to_agree_by_concatenation_and_selection() {
                 assign nibble = part_0[7:4];
                 assign picked = a[sel];
                 assign total = sum[7:0];
-
-                always @(*) begin
-                    maximum = a;
-                    if (b > a) begin
-                        maximum = b;
-                    end
-                end
+                assign maximum = (b > a) ? b : a;
 
                 wire unused = &{1'b0, part_0[3:0]};
             endmodule
