@@ -104,29 +104,33 @@ pub fn check(card: &Emitted, size: Size) -> Result<(), String> {
     ))
 }
 
-/// The C++ of a preset: `Ports` for `model.h`, and the function that makes the model.
-pub fn glue(preset: &str, size: Size) -> String {
-    let mut text = format!(
-        "#include \"V{preset}.h\"\n#include \"cosim/src/bridge/model.h\"\n\nnamespace pointsman {{\nnamespace {{\n\n\
-         struct Ports {{\n  using Top = V{preset};\n  static constexpr int processors = {};\n  \
-         static constexpr int width = {};\n",
-        size.processors, size.width
-    );
-    for (name, _, _, count) in &PORTS {
-        if *count == PerProcessor {
-            let _ = write!(text, "\n  template <int I>\n  static auto& {name}(const Top& top) {{\n");
-            for i in 0..size.processors {
-                let _ = writeln!(text, "    if constexpr (I == {i}) return top.{name}_{i};");
+/// The C++ of the presets: for each, the `Ports` of `model.h`, and the function that makes the model.
+pub fn glue<'a>(presets: impl Iterator<Item = (&'a str, Size)>) -> String {
+    let mut text = String::from("#include \"cosim/src/bridge/model.h\"\n");
+    for (preset, size) in presets {
+        let _ = write!(
+            text,
+            "\n#include \"V{preset}.h\"\n\nnamespace pointsman {{\nnamespace {preset} {{\n\n\
+             struct Ports {{\n  using Top = V{preset};\n  static constexpr int processors = {};\n  \
+             static constexpr int width = {};\n",
+            size.processors, size.width
+        );
+        for (name, _, _, count) in &PORTS {
+            if *count == PerProcessor {
+                let _ = write!(text, "\n  template <int I>\n  static auto& {name}(const Top& top) {{\n");
+                for i in 0..size.processors {
+                    let _ = writeln!(text, "    if constexpr (I == {i}) return top.{name}_{i};");
+                }
+                text.push_str("  }\n");
             }
-            text.push_str("  }\n");
         }
+        let _ = write!(
+            text,
+            "}};\n\n}}  // namespace {preset}\n\n\
+             std::unique_ptr<Model> make_{preset}() {{ return std::make_unique<Card<{preset}::Ports>>(); }}\n\n\
+             }}  // namespace pointsman\n"
+        );
     }
-    let _ = write!(
-        text,
-        "}};\n\n}}  // namespace\n\n\
-         std::unique_ptr<Model> make_{preset}() {{ return std::make_unique<Card<Ports>>(); }}\n\n\
-         }}  // namespace pointsman\n"
-    );
     text
 }
 

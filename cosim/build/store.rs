@@ -16,42 +16,56 @@ use crate::parallel;
 /// Versions of one archive that are kept: enough to go back and forth between a few branches.
 const KEPT: usize = 4;
 
-/// How hard the compiler tries.
+/// When code runs, which decides how hard the compiler tries.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Effort {
-    /// Code that runs every cycle.
-    Fast,
-    /// Code that runs at the start of a simulation, or never.
-    Once,
+    /// Every cycle.
+    Cycle,
+    /// Every cycle of which a trace is written.
+    Trace,
+    /// When a simulation starts.
+    Start,
 }
 
-/// The C++ compiler, with the options for either effort.
+impl Effort {
+    const ALL: [Self; 3] = [Self::Cycle, Self::Trace, Self::Start];
+
+    /// The compiler's optimisation level.
+    fn level(self) -> u32 {
+        match self {
+            Self::Cycle => 2,
+            Self::Trace => 1,
+            Self::Start => 0,
+        }
+    }
+}
+
+/// The C++ compiler, with its options.
 pub struct Compiler {
-    fast: Vec<OsString>,
-    once: Vec<OsString>,
+    /// For each [`Effort`].
+    lines: Vec<Vec<OsString>>,
     /// Tells this compiler with these options from any other.
     pub identity: u64,
 }
 
 impl Compiler {
-    /// The compiler that the crate `cc` finds (so that CXX and CXXFLAGS count).
-    pub fn find(fast: &cc::Build, once: &cc::Build) -> Result<Self, String> {
+    /// The compiler that the crate `cc` finds (so that CXX and CXXFLAGS count), with the options for each optimisation level.
+    pub fn find(options: impl Fn(u32) -> cc::Build) -> Result<Self, String> {
         let mut lines = Vec::new();
-        for build in [fast, once] {
-            let tool = build.try_get_compiler().map_err(|e| format!("no C++ compiler: {e}; run `make setup`"))?;
-            lines.push(
-                [tool.path().as_os_str().to_owned()].into_iter().chain(tool.args().iter().cloned()).collect::<Vec<_>>(),
-            );
+        for effort in Effort::ALL {
+            let tool = options(effort.level())
+                .try_get_compiler()
+                .map_err(|e| format!("no C++ compiler: {e}; run `make setup`"))?;
+            let program = tool.path().as_os_str().to_owned();
+            lines.push([program].into_iter().chain(tool.args().iter().cloned()).collect::<Vec<_>>());
         }
         let version = Command::new(&lines[0][0]).arg("--version").output().map_err(|e| e.to_string())?.stdout;
         let identity = checksum(&[&format!("{lines:?}"), &String::from_utf8_lossy(&version)]);
-        let once = lines.pop().unwrap_or_default();
-        let fast = lines.pop().unwrap_or_default();
-        Ok(Self { fast, once, identity })
+        Ok(Self { lines, identity })
     }
 
     fn compile(&self, job: &Job) -> Result<(), String> {
-        let line = if job.effort == Effort::Fast { &self.fast } else { &self.once };
+        let line = &self.lines[job.effort as usize];
         let mut command = Command::new(&line[0]);
         command.args(&line[1..]).arg("-c").arg(&job.source).arg("-o").arg(&job.object);
         command.args(job.includes.iter().flat_map(|path| [OsString::from("-I"), path.clone().into()]));
@@ -87,7 +101,8 @@ struct Job {
     object: PathBuf,
     includes: Vec<PathBuf>,
     effort: Effort,
-    size: u64,
+    /// Bytes of all the sources in its folder: how long it will take, roughly.
+    weight: u64,
 }
 
 /// The folder of all archives.
@@ -98,6 +113,7 @@ pub struct Store {
 /// An archive, made already or being made.
 pub struct Archive {
     name: String,
+    made_from: u64,
     finished: PathBuf,
     /// Where it is being made, unless it is there.
     working: Option<PathBuf>,
@@ -109,6 +125,11 @@ impl Archive {
     /// Its folder: sources, headers and, in the end, the archive.
     pub fn folder(&self) -> &Path {
         self.working.as_deref().unwrap_or(&self.finished)
+    }
+
+    /// The checksum of what it is made from.
+    pub fn made_from(&self) -> u64 {
+        self.made_from
     }
 
     /// There is nothing left to do for it.
@@ -123,12 +144,14 @@ impl Archive {
     }
 
     fn jobs(&self) -> impl Iterator<Item = Job> {
-        self.sources.iter().map(|source| Job {
+        let files = fs::read_dir(self.folder()).into_iter().flatten().flatten();
+        let weight = files.filter_map(|file| file.metadata().ok()).map(|data| data.len()).sum();
+        self.sources.iter().map(move |source| Job {
             source: source.path.clone(),
             object: self.folder().join(source.path.file_name().unwrap_or_default()).with_extension("o"),
             includes: [self.folder().to_path_buf()].into_iter().chain(self.includes.iter().cloned()).collect(),
             effort: source.effort,
-            size: fs::metadata(&source.path).map_or(0, |m| m.len()),
+            weight,
         })
     }
 }
@@ -150,14 +173,14 @@ impl Store {
             })
             .transpose()
             .map_err(|e| format!("{}: {e}", finished.display()))?;
-        Ok(Archive { name: name.to_string(), finished, working, sources: Vec::new(), includes: Vec::new() })
+        Ok(Archive { name: name.to_string(), made_from, finished, working, sources: Vec::new(), includes: Vec::new() })
     }
 
     /// Compiles what is missing of all these archives, and has Cargo link them in this order.
     pub fn finish(&self, threads: usize, compiler: &Compiler, archives: &[Archive]) -> Result<(), String> {
         let mut jobs: Vec<Job> = archives.iter().filter(|a| !a.is_finished()).flat_map(Archive::jobs).collect();
         // The longest first, or the last one would run alone.
-        jobs.sort_by_key(|job| std::cmp::Reverse((job.effort == Effort::Fast, job.size)));
+        jobs.sort_by_key(|job| (job.effort as usize, std::cmp::Reverse(job.weight)));
         parallel::map(threads, jobs, |job| compiler.compile(&job))?;
         for archive in archives {
             self.publish(archive).map_err(|e| format!("{}: {e}", archive.finished.display()))?;
