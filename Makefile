@@ -23,7 +23,7 @@ setup-fpga: setup
 	@scripts/setup fpga requirements-fpga.txt
 
 demo: setup
-	cargo run --release --locked -- cosim --pcap $(CAPTURE)
+	cargo run --locked -- cosim --pcap $(CAPTURE)
 
 lint: setup
 	cargo fmt --all --check
@@ -34,7 +34,7 @@ test: lint
 	cargo test --workspace --locked
 
 fmax: setup-fpga
-	cargo build --release --locked
+	cargo build --locked
 	scripts/fmax $(PRESET)
 
 clean:

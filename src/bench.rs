@@ -1,8 +1,21 @@
-//! `pointsman bench`: what the README quotes, as ratios within one run.
+//! `pointsman bench`: what the README quotes. Speeds are ratios within one run, so that the machine cancels out.
 
+mod handwritten;
+
+use std::time::Instant;
+
+use ::cosim::bridge::{Digest, Inputs, Nic, Outputs};
+use ::cosim::card::{Card, Surroundings};
+use ::cosim::mutate::Mutator;
+use ::cosim::reference::DispatchConfig;
+use ::cosim::source::Outgoing;
+use abi::params::NicParams;
 use clap::Args;
+use serde::Serialize;
 
+use crate::cosim::to_json;
 use crate::failure::Failure;
+use crate::output;
 
 /// Options of `pointsman bench`.
 #[derive(Args)]
@@ -12,7 +25,185 @@ pub struct Arguments {
     json: bool,
 }
 
+/// Minimum frames at the highest rate.
+#[derive(Serialize)]
+struct Sustained {
+    preset: String,
+    frames: u64,
+    delivered: u64,
+    beats: u64,
+    /// Cycles from the first write into a processor's memory to the last, both included: `beats` if there is no bubble.
+    cycles: u64,
+    latency: u64,
+    documented_latency: u64,
+}
+
+/// The bridge against a loop in C++ over the same model and stimulus.
+#[derive(Serialize)]
+struct Bridge {
+    preset: String,
+    tick: f64,
+    cpp_loop: f64,
+    ratio: f64,
+}
+
+/// Everything that is measured.
+#[derive(Serialize)]
+struct Figures {
+    sustained: Vec<Sustained>,
+    bridge: Vec<Bridge>,
+    emitted: Emitted,
+}
+
+/// The emitted classifier against a hand-written one.
+#[derive(Serialize)]
+struct Emitted {
+    cycles_compared: u64,
+    emitted: f64,
+    hand_written: f64,
+    ratio: f64,
+}
+
 /// Measures.
-pub fn run(_arguments: &Arguments) -> Result<(), Failure> {
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let bar = output::progress(3, "measuring");
+    let sustained = ["n4w64", "n16w512"].into_iter().map(sustained).collect::<Result<Vec<_>, _>>()?;
+    bar.inc(1);
+    let bridge = ["n4w64", "n16w512"].into_iter().map(bridge).collect::<Result<Vec<_>, _>>()?;
+    bar.inc(1);
+    let emitted = emitted()?;
+    bar.finish_and_clear();
+    let figures = Figures { sustained, bridge, emitted };
+    let text = if arguments.json { to_json(&figures) + "\n" } else { table(&figures) };
+    output::print(&text);
     Ok(())
+}
+
+fn preset(name: &str) -> NicParams {
+    name.parse().expect("a preset")
+}
+
+/// A UDP datagram of 60 bytes from a flow of its own.
+fn minimum_frame(flow: u16) -> Vec<u8> {
+    let mut frame = vec![0; 12];
+    frame.extend([0x08, 0x00, 0x45, 0, 0, 46, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0]);
+    frame.extend(flow.to_be_bytes());
+    frame.extend([10, 9, 9, 9]);
+    frame.extend(flow.wrapping_mul(40503).to_be_bytes());
+    frame.resize(60, 0);
+    frame
+}
+
+fn sustained(name: &str) -> Result<Sustained, Failure> {
+    const FRAMES: u16 = 2_000;
+    let params = preset(name);
+    let config = DispatchConfig::reset(params.processors() as u8);
+    let mut card = Card::new(params, &config, &Surroundings { buffers: 250, ..Surroundings::default() })?;
+    (0..FRAMES).for_each(|flow| card.send(Outgoing { index: flow.into(), bytes: minimum_frame(flow), bad: false }));
+    let (mut delivered, mut first_beat, mut writes) = (0, 0, None);
+    while !card.quiet() {
+        let cycle = card.cycles();
+        let events = card.cycle()?;
+        if events.started == Some(0) {
+            first_beat = cycle;
+        }
+        if events.wrote {
+            let (first, _) = writes.unwrap_or((cycle, cycle));
+            writes = Some((first, cycle));
+        }
+        delivered += events.received.len() as u64;
+    }
+    let (first, last) = writes.unwrap_or_default();
+    Ok(Sustained {
+        preset: name.to_string(),
+        frames: FRAMES.into(),
+        delivered,
+        beats: u64::from(FRAMES) * 60usize.div_ceil(params.beat_bytes()) as u64,
+        cycles: last + 1 - first,
+        latency: first - first_beat,
+        documented_latency: hdl::nic::latency(params) as u64,
+    })
+}
+
+/// Rounds of each contestant, alternating; the median counts.
+const ROUNDS: usize = 9;
+
+fn bridge(name: &str) -> Result<Bridge, Failure> {
+    const CYCLES: u64 = 200_000;
+    // Set-up included, so that the replayed card is configured and has buffers.
+    let params = preset(name);
+    let config = DispatchConfig::reset(params.processors() as u8);
+    let mut card = Card::new(params, &config, &Surroundings::default())?;
+    let frames = Mutator::new(1).take(400);
+    frames.enumerate().for_each(|(index, bytes)| card.send(Outgoing { index, bytes, bad: false }));
+    let mut stimulus: Vec<Inputs> = vec![Inputs { reset: true, ..Inputs::default() }; abi::limits::RESET_CYCLES];
+    while !card.quiet() {
+        card.cycle()?;
+        stimulus.push(*card.inputs());
+    }
+
+    let card_error = |e| Failure::Card(::cosim::card::CardError::Bridge(e));
+    let (mut ticks, mut loops) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let mut nic = Nic::new(name).map_err(card_error)?;
+        let (mut outputs, mut digest) = (Outputs::default(), Digest::default());
+        let start = Instant::now();
+        for cycle in 0..CYCLES as usize {
+            nic.tick(&stimulus[cycle % stimulus.len()], &mut outputs).map_err(card_error)?;
+            digest.add(&outputs, params.width());
+        }
+        ticks.push(CYCLES as f64 / start.elapsed().as_secs_f64());
+
+        let mut nic = Nic::new(name).map_err(card_error)?;
+        let start = Instant::now();
+        let replayed = nic.replay(&stimulus, CYCLES).map_err(card_error)?;
+        loops.push(CYCLES as f64 / start.elapsed().as_secs_f64());
+        if replayed != digest {
+            return Err(Failure::Check(format!("{name}: the bridge and the loop in C++ saw different outputs")));
+        }
+    }
+    let ratio = median(ticks.iter().zip(&loops).map(|(t, l)| t / l).collect());
+    Ok(Bridge { preset: name.to_string(), tick: median(ticks), cpp_loop: median(loops), ratio })
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn emitted() -> Result<Emitted, Failure> {
+    let work = tempfile::tempdir().map_err(|e| Failure::Tool(format!("no temporary folder: {e}")))?;
+    let verilog = hdl::nic::emit_classifier(preset("n4w64"))?.verilog;
+    let stimulus = handwritten::stimulus(Mutator::new(1).take(2_000), 1);
+    let compared = handwritten::compare(work.path(), &verilog, &stimulus).map_err(Failure::Check)?;
+    let race = handwritten::race(work.path(), &verilog, &stimulus).map_err(Failure::Tool)?;
+    let handwritten::Race { emitted, hand_written, ratio, .. } = race;
+    Ok(Emitted { cycles_compared: compared.cycles, emitted, hand_written, ratio })
+}
+
+fn table(figures: &Figures) -> String {
+    let mut text = String::from("minimum frames back to back\n");
+    for s in &figures.sustained {
+        text += &format!(
+            "  {:<9} {} of {} frames delivered; {} beats written in {} cycles ({:.3}); latency {} cycles, documented {}\n",
+            s.preset,
+            s.delivered,
+            s.frames,
+            s.beats,
+            s.cycles,
+            s.beats as f64 / s.cycles as f64,
+            s.latency,
+            s.documented_latency
+        );
+    }
+    text += "bridge, one tick a cycle, against a loop in C++ (aim 0.95)\n";
+    for b in &figures.bridge {
+        text += &format!("  {:<9} {:.3}  ({:.0} and {:.0} cycles/s)\n", b.preset, b.ratio, b.tick, b.cpp_loop);
+    }
+    let e = &figures.emitted;
+    text += &format!(
+        "emitted classifier against a hand-written one, in Verilator (aim 0.9)\n  n4w64     {:.3}  ({:.0} and {:.0} cycles/s; equal in {} cycles)\n",
+        e.ratio, e.emitted, e.hand_written, e.cycles_compared
+    );
+    text
 }

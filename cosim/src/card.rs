@@ -42,6 +42,8 @@ pub struct Events {
     pub received: Vec<(usize, Received)>,
     /// The host's read was answered.
     pub host_read: Option<u32>,
+    /// Some processor's memory was written.
+    pub wrote: bool,
 }
 
 /// A run in progress.
@@ -96,6 +98,11 @@ impl Card {
         self.cycle
     }
 
+    /// What drives the card's inputs in the cycle that was last.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
     /// Writes a waveform from now on.
     ///
     /// # Errors
@@ -140,6 +147,7 @@ impl Card {
                 events.received.push((number, received));
             }
         }
+        events.wrote = self.outputs.mem_wvalid != 0;
         events.host_read = self.outputs.host_rvalid.then_some(self.outputs.host_rdata);
         Ok(events)
     }

@@ -3,7 +3,7 @@
 //! The model drives one register port. It is awake while it has something to do: it hands its buffers in, and from the first write to
 //! its memory on it looks for posted frames until none has come for a while, so that an idle port costs the simulation nothing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use abi::csr;
 use abi::receive::{EMPTY, Status};
@@ -95,7 +95,7 @@ pub struct Processor {
     /// Buffers that wait to be handed in.
     to_hand_in: VecDeque<u32>,
     /// Buffers the card holds, with the cycle of their first write.
-    handed_in: HashMap<u32, Option<u64>>,
+    handed_in: BTreeMap<u32, Option<u64>>,
     to_ask: VecDeque<Asked>,
     asked: VecDeque<Asked>,
     /// Address and status of the frame that is being taken.
@@ -119,7 +119,7 @@ impl Processor {
             buffer_bytes,
             memory: vec![UNTOUCHED; buffers * buffer_bytes],
             to_hand_in: (0..buffers).map(|b| (b * buffer_bytes) as u32).collect(),
-            handed_in: HashMap::new(),
+            handed_in: BTreeMap::new(),
             to_ask: VecDeque::new(),
             asked: VecDeque::new(),
             taking: None,
