@@ -1,17 +1,16 @@
 //! A block of memory with one write port and one read port on one clock.
 //!
-//! | port            | dir | width     | meaning                                              |
-//! |-----------------|-----|-----------|------------------------------------------------------|
-//! | `clock`         | in  | 1         | clock of both ports                                  |
-//! | `write_enable`  | in  | 1         | store `write_data` at this edge                      |
-//! | `write_address` | in  | `ADDRESS` | word to store                                        |
-//! | `write_data`    | in  | `WIDTH`   | what to store                                        |
-//! | `read_address`  | in  | `ADDRESS` | word to fetch                                        |
-//! | `read_data`     | out | `WIDTH`   | the word at the last edge's `read_address`; reset by nothing, 0 at power-up |
+//! | port            | dir | width     | meaning                                                   |
+//! |-----------------|-----|-----------|-----------------------------------------------------------|
+//! | `write_enable`  | in  | 1         | store `write_data` at this edge                           |
+//! | `write_address` | in  | `ADDRESS` | word to store                                             |
+//! | `write_data`    | in  | `WIDTH`   | what to store                                             |
+//! | `read_address`  | in  | `ADDRESS` | word to fetch                                             |
+//! | `read_data`     | out | `WIDTH`   | the word at the last edge's `read_address`; not reset     |
 //!
 //! Latency: [`LATENCY`] cycle. Throughput: one read and one write per cycle. Never stalls.
 //! A read and a write of one word at the same edge: the read gives the old word, or nothing certain on an FPGA when the
-//! block was made with [`Collision::Discarded`]. All words are 0 at power-up and no reset clears them.
+//! block was made with [`Collision::Discarded`]. All words and `read_data` power up as 0, and no reset clears them.
 //! Address bits above the number of words are ignored; an address that then still lies beyond the last word reads 0 in
 //! the simulator and nothing certain in hardware, and a write there is lost.
 
@@ -126,5 +125,54 @@ end",
             write = address("write_address"),
             read = address("read_address"),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emit::emit;
+
+    type Dut = Memory<8, 3>;
+
+    /// One clock cycle; what `read_data` gives after its edge.
+    fn cycle(dut: &mut Dut, write: Option<(u64, u64)>, read: u64) -> u64 {
+        dut.write_enable.next = write.is_some();
+        let (address, data) = write.unwrap_or_default();
+        dut.write_address.next = address.into();
+        dut.write_data.next = data.into();
+        dut.read_address.next = read.into();
+        for level in [false, true] {
+            dut.clock.next = level.into();
+            assert!(simulate(dut, 10));
+        }
+        dut.read_data.val().to_u64()
+    }
+
+    #[test]
+    fn a_word_is_read_back_and_a_colliding_read_gives_the_old_one() {
+        let mut dut = Dut::new(8, Collision::OldData);
+        assert_eq!(cycle(&mut dut, Some((5, 0xA1)), 5), 0);
+        assert_eq!(cycle(&mut dut, Some((5, 0xB2)), 5), 0xA1);
+        assert_eq!(cycle(&mut dut, None, 5), 0xB2);
+        assert_eq!(cycle(&mut dut, None, 4), 0);
+    }
+
+    #[test]
+    fn address_bits_above_the_last_word_are_ignored() {
+        let mut dut = Dut::new(3, Collision::OldData);
+        cycle(&mut dut, Some((6, 0xC3)), 0);
+        assert_eq!(cycle(&mut dut, None, 2), 0xC3);
+        cycle(&mut dut, Some((3, 0xD4)), 0);
+        assert_eq!(cycle(&mut dut, None, 7), 0, "beyond the last word");
+    }
+
+    #[test]
+    fn only_a_memory_whose_collisions_are_discarded_says_so_to_the_synthesiser() {
+        for (collision, marked) in [(Collision::Discarded, true), (Collision::OldData, false)] {
+            let verilog = emit(&mut Dut::new(8, collision), "memory").expect("a memory can be printed").verilog;
+            assert_eq!(verilog.contains("(* no_rw_check *) reg [7:0] words [0:7];"), marked);
+            assert!(verilog.contains("reg [7:0] words [0:7];"));
+        }
     }
 }

@@ -7,8 +7,9 @@ use super::design::{self, Enums, literal_value, to_bits};
 use super::expression::*;
 use super::path::{self, flatten, shown};
 use super::process::Statement;
+use super::select::number_to_index;
 use super::signals::{Kind, Signals};
-use num_bigint::{BigInt, BigUint, Sign};
+use num_bigint::BigInt;
 use rust_hdl_core::ast::{
     VerilogBlock, VerilogBlockOrConditional, VerilogConditional, VerilogExpression as Ast, VerilogLink,
     VerilogLinkDetails, VerilogMatch, VerilogOp, VerilogOpUnary, VerilogStatement,
@@ -16,12 +17,12 @@ use rust_hdl_core::ast::{
 use rust_hdl_core::type_descriptor::{TypeDescriptor, TypeKind};
 use std::collections::BTreeMap;
 
-type Outcome<T> = Result<T, String>;
+pub(super) type Outcome<T> = Result<T, String>;
 
 /// What is known of an expression's type before its context is looked at.
 #[derive(Clone, Copy)]
-struct Type {
-    width: Option<usize>,
+pub(super) struct Type {
+    pub(super) width: Option<usize>,
     signed: bool,
 }
 
@@ -32,7 +33,7 @@ pub struct Lowering<'a> {
     loops: Vec<(String, usize)>,
     /// Signals made to name an expression whose bits are selected, with their values, in order.
     pub parts: Vec<(SignalId, Expr)>,
-    named: BTreeMap<Expr, SignalId>,
+    pub(super) named: BTreeMap<Expr, SignalId>,
 }
 
 /// What a name in the AST stands for.
@@ -79,7 +80,8 @@ impl<'a> Lowering<'a> {
                 if self.signals.find(&l.index).is_some() {
                     return Err(format!("the loop variable `{}` has the name of a signal", l.index));
                 }
-                for value in l.from.as_usize()..l.to.as_usize() {
+                let bound = |literal| number_to_index(&literal_value(literal)).ok_or("a loop bound below zero");
+                for value in bound(&l.from)?..bound(&l.to)? {
                     self.loops.push((l.index.clone(), value));
                     let body = self.block(&l.block);
                     self.loops.pop();
@@ -244,12 +246,11 @@ impl<'a> Lowering<'a> {
     }
 
     /// The value of arithmetic over literals and loop variables, which Rust computes in integers.
-    fn number(&self, e: &Ast) -> Option<BigInt> {
+    pub(super) fn number(&self, e: &Ast) -> Option<BigInt> {
         match e {
             Ast::Literal(l) => Some(literal_value(l)),
             Ast::Signal(raw) => match self.meaning(raw) {
                 Ok(Meaning::Number(value)) => Some(value.into()),
-                Ok(Meaning::Signal(id, 0, _)) => self.signals[id].constant.clone().map(BigInt::from),
                 _ => None,
             },
             Ast::Paren(inner) | Ast::Signed(inner) => self.number(inner),
@@ -272,7 +273,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn infer(&self, e: &Ast) -> Outcome<Type> {
+    pub(super) fn infer(&self, e: &Ast) -> Outcome<Type> {
         let bit = Type { width: Some(1), signed: false };
         Ok(match e {
             Ast::Signal(raw) => match self.meaning(raw)? {
@@ -406,7 +407,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn lower_known(&mut self, e: &Ast) -> Outcome<Expr> {
+    pub(super) fn lower_known(&mut self, e: &Ast) -> Outcome<Expr> {
         let width = self.known(e)?;
         self.lower(e, Some(width))
     }
@@ -484,164 +485,4 @@ impl<'a> Lowering<'a> {
         };
         Ok(binary(op, lowered, other))
     }
-
-    /// The signal that carries `e`, made if there is none.
-    fn part(&mut self, e: Expr) -> SignalId {
-        if let Expr::Slice { signal, offset: 0, width } = e
-            && self.signals[signal].width == width
-        {
-            return signal;
-        }
-        if let Some(known) = self.named.get(&e) {
-            return *known;
-        }
-        let id = self.signals.add_part(format!("part_{}", self.parts.len()), e.width());
-        self.parts.push((id, e.clone()));
-        self.named.insert(e, id);
-        id
-    }
-
-    /// Bits `offset .. offset + width`; beyond the end they are zero.
-    fn slice(&mut self, e: Expr, offset: usize, width: usize) -> Outcome<Expr> {
-        let total = e.width();
-        if offset >= total {
-            return Ok(constant(0u8, width));
-        }
-        if offset + width > total {
-            let inner = self.slice(e, offset, total - offset)?;
-            return Ok(concat(vec![constant(0u8, width - (total - offset)), inner]));
-        }
-        if width == total {
-            return Ok(e);
-        }
-        Ok(match e {
-            Expr::Constant { value, .. } => constant(value >> offset, width),
-            Expr::Slice { signal, offset: start, .. } => Expr::Slice { signal, offset: start + offset, width },
-            Expr::Concat(parts) => {
-                let mut low = total;
-                let mut kept = vec![];
-                for part in parts {
-                    let size = part.width();
-                    low -= size;
-                    let (from, to) = (offset.max(low), (offset + width).min(low + size));
-                    if from < to {
-                        kept.push(self.slice(part, from - low, to - from)?);
-                    }
-                }
-                concat(kept)
-            }
-            Expr::Repeat(_, bit) if bit.width() == 1 => match width {
-                1 => *bit,
-                _ => Expr::Repeat(width, bit),
-            },
-            Expr::Binary(op @ (Op::And | Op::Or | Op::Xor), l, r) => {
-                let (l, r) = (self.slice(*l, offset, width)?, self.slice(*r, offset, width)?);
-                binary(op, l, r)
-            }
-            // The low bits of a sum do not depend on the high ones.
-            Expr::Binary(op @ (Op::Add | Op::Sub | Op::Mul), l, r) if offset == 0 => {
-                let (l, r) = (self.slice(*l, 0, width)?, self.slice(*r, 0, width)?);
-                binary(op, l, r)
-            }
-            Expr::Binary(op @ (Op::Shl | Op::Shr), l, amount) if amount.value().is_some() => {
-                let shifted = self.shift(op, *l, &amount)?;
-                self.slice(shifted, offset, width)?
-            }
-            Expr::Unary(UnaryOp::Not, inner) => unary(UnaryOp::Not, self.slice(*inner, offset, width)?),
-            Expr::Unary(UnaryOp::Neg, inner) if offset == 0 => unary(UnaryOp::Neg, self.slice(*inner, 0, width)?),
-            other => Expr::Slice { signal: self.part(other), offset, width },
-        })
-    }
-
-    /// A shift by a known amount as wiring.
-    fn shift(&mut self, op: Op, e: Expr, amount: &Expr) -> Outcome<Expr> {
-        let total = e.width();
-        let amount = amount.value().and_then(|k| usize::try_from(k).ok()).unwrap_or(total).min(total);
-        if amount == total {
-            return Ok(constant(0u8, total));
-        }
-        Ok(match op {
-            Op::Shl => concat(vec![self.slice(e, 0, total - amount)?, constant(0u8, amount)]),
-            _ => concat(vec![constant(0u8, amount), self.slice(e, amount, total - amount)?]),
-        })
-    }
-
-    fn sign_resize(&mut self, e: Expr, width: usize) -> Outcome<Expr> {
-        let own = e.width();
-        if width <= own {
-            return self.slice(e, 0, width);
-        }
-        let e = match e {
-            simple @ (Expr::Slice { .. } | Expr::Constant { .. }) => simple,
-            other => Expr::Slice { signal: self.part(other), offset: 0, width: own },
-        };
-        let sign = self.slice(e.clone(), own - 1, 1)?;
-        let extension = match sign.value() {
-            Some(bit) => constant(if bit.bits() > 0 { ones(width - own) } else { BigUint::default() }, width - own),
-            None => Expr::Repeat(width - own, Box::new(sign)),
-        };
-        Ok(concat(vec![extension, e]))
-    }
-
-    fn select(&mut self, base: Expr, offset: &Ast, width: usize) -> Outcome<Expr> {
-        if let Some(number) = self.number(offset) {
-            let offset = number_to_index(&number).ok_or_else(|| format!("bit {number} does not exist"))?;
-            if offset > base.width() || (width == 1 && offset >= base.width()) {
-                return Err(format!("bit {offset} of a {}-bit value", base.width()));
-            }
-            return self.slice(base, offset, width);
-        }
-        let total = base.width();
-        let offset = self.lower_known(offset)?;
-        if let Some(value) = offset.value() {
-            let offset = usize::try_from(value).unwrap_or(total);
-            return self.slice(base, offset, width);
-        }
-        // The simulator panics on a single bit beyond the end, and shifts zeros in for several.
-        if width > 1 && offset.maximum() + BigUint::from(width) > BigUint::from(total) {
-            let shifted = binary(Op::Shr, base, offset);
-            return self.slice(shifted, 0, width);
-        }
-        if total == 1 {
-            return Ok(base);
-        }
-        let offset = self.slice(offset, 0, rust_hdl_core::bits::clog2(total))?;
-        match base {
-            Expr::Slice { signal, offset: 0, .. } if self.signals[signal].width == total => {
-                Ok(Expr::Select { signal, offset: Box::new(offset), width })
-            }
-            other => Ok(Expr::Select { signal: self.part(other), offset: Box::new(offset), width }),
-        }
-    }
-
-    fn replace(&mut self, base: Expr, index: &Ast, value: Expr) -> Outcome<Expr> {
-        let total = base.width();
-        if let Some(number) = self.number(index) {
-            let at = number_to_index(&number)
-                .filter(|at| *at < total)
-                .ok_or_else(|| format!("bit {number} does not exist"))?;
-            let base = match base {
-                simple @ (Expr::Slice { .. } | Expr::Constant { .. } | Expr::Concat(_)) => simple,
-                other => Expr::Slice { signal: self.part(other), offset: 0, width: total },
-            };
-            let mut parts = vec![];
-            if at + 1 < total {
-                parts.push(self.slice(base.clone(), at + 1, total - at - 1)?);
-            }
-            parts.push(value);
-            if at > 0 {
-                parts.push(self.slice(base, 0, at)?);
-            }
-            return Ok(concat(parts));
-        }
-        let index = self.lower_known(index)?;
-        let bit = binary(Op::Shl, constant(1u8, total), index.clone());
-        let value = self.slice(value, 0, total)?;
-        let kept = binary(Op::And, base, unary(UnaryOp::Not, bit));
-        Ok(binary(Op::Or, kept, binary(Op::Shl, value, index)))
-    }
-}
-
-fn number_to_index(number: &BigInt) -> Option<usize> {
-    (number.sign() != Sign::Minus).then(|| usize::try_from(number).ok()).flatten()
 }

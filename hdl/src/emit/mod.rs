@@ -14,6 +14,9 @@ mod names;
 mod path;
 mod print;
 mod process;
+#[cfg(test)]
+mod refusals;
+mod select;
 mod signals;
 #[cfg(test)]
 mod tests;
@@ -166,9 +169,6 @@ impl Design {
         let mut children = vec![];
         let mut below = vec![];
         for child in instance.children.iter().filter(|c| c.flip_flop().is_none()) {
-            if names::is_reserved(&child.name) {
-                return Err(fail(format!("`{}` is a reserved word of Verilog; rename the field", child.name)));
-            }
             let built = self.build(child)?;
             below.extend(built.module);
             children.push(module::Child {

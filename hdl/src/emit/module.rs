@@ -41,6 +41,10 @@ struct Module<'a> {
     /// Inputs of children that are nothing but wiring, and need no signal of their own.
     direct: BTreeMap<SignalId, Expr>,
     names: Names,
+    /// Identifiers of the children, in order.
+    instances: Vec<String>,
+    /// Identifier of the wire that reads what nothing else does.
+    unused: String,
 }
 
 /// Gives every port its identifier, ahead of all else so that ports keep their names.
@@ -87,6 +91,8 @@ pub fn build(instance: &Instance, block: &VerilogBlock, enums: &Enums, children:
         live: BTreeSet::new(),
         direct: BTreeMap::new(),
         names: Names::default(),
+        instances: vec![],
+        unused: String::new(),
     };
     module.find_live()?;
     module.find_direct();
@@ -331,6 +337,9 @@ impl Module<'_> {
         for (id, port) in ports {
             self.names.signals.insert(*id, port.name.clone());
         }
+        for child in self.children {
+            self.instances.push(claim(scope, &child.name)?);
+        }
         for flip_flop in &self.flip_flops {
             self.names.signals.insert(flip_flop.q, claim(scope, &flip_flop.name)?);
         }
@@ -349,6 +358,8 @@ impl Module<'_> {
             let name = claim(scope, &self.signals[id].path)?;
             self.names.signals.insert(id, name);
         }
+        // Linters know by this name that nothing is meant to read it.
+        self.unused = scope.claim("unused");
         self.names.widths = self.signals.iter().map(|(id, s)| (id, s.width)).collect();
         Ok(())
     }
@@ -404,8 +415,8 @@ impl Module<'_> {
     }
 
     fn print_children(&self, out: &mut Text) {
-        for child in self.children {
-            out.line(format!("{} {} (", child.module, child.name.replace('$', "_")));
+        for (child, instance) in self.children.iter().zip(&self.instances) {
+            out.line(format!("{} {instance} (", child.module));
             out.indented(|out| {
                 for (at, (path, port)) in child.ports.iter().enumerate() {
                     let id = self.signals.find(&format!("{}${path}", child.name));
@@ -490,7 +501,7 @@ impl Module<'_> {
             }
         }
         if !idle.is_empty() {
-            out.line(format!("wire unused = &{{1'b0, {}}};", idle.join(", ")));
+            out.line(format!("wire {} = &{{1'b0, {}}};", self.unused, idle.join(", ")));
         }
     }
 }

@@ -266,6 +266,7 @@ struct Outer {
 /// Fields of structs, nested ones too, read and assigned.
 #[derive(LogicBlock, Default)]
 pub struct Fields {
+    clock: Signal<In, Clock>,
     a: Signal<In, Bits<9>>,
     v: Signal<In, Bit>,
     record: Signal<Local, Outer>,
@@ -275,6 +276,8 @@ pub struct Fields {
     data: Signal<Out, Bits<9>>,
     low: Signal<Out, Bits<3>>,
     is_head: Signal<Out, Bit>,
+    held: Signal<Out, Bits<15>>,
+    register: DFF<Outer>,
 }
 
 impl Logic for Fields {
@@ -298,9 +301,15 @@ impl Logic for Fields {
         self.data.next = self.copy.val().data ^ 1;
         self.low.next = self.record.val().inner.low;
         self.is_head.next = self.record.val().inner.phase == Phase::Head;
+        dff_setup!(self, clock, register);
+        self.register.d.next.data = self.register.q.val().data + self.a.val();
+        if self.v.val() {
+            self.register.d.next.inner.low = self.a.val().get_bits::<3>(0);
+        }
+        self.held.next = self.register.q.val().into();
     }
 }
-subject!(Fields, [a, v], [flat, of_copy, data, low, is_head]);
+subject!(Fields, clocked, [a, v], [flat, of_copy, data, low, is_head, held]);
 
 /// A state machine over an enum, and matches of every kind.
 #[derive(LogicBlock, Default)]
@@ -396,6 +405,9 @@ pub struct Loops {
     grid_sum: Signal<Out, Bits<8>>,
     hits: Signal<Out, Bits<8>>,
     wide_match: Signal<Out, Bit>,
+    shifted: Signal<Out, Bits<64>>,
+    wrapped: Signal<Out, Bits<8>>,
+    last: Constant<Bits<3>>,
     bytes: [Signal<Local, Bits<8>>; 8],
     lanes: [Signal<Local, Bits<64>>; 8],
     grid: Vec<Vec<Signal<Local, Bits<8>>>>,
@@ -418,6 +430,9 @@ impl Loops {
             grid_sum: Default::default(),
             hits: Default::default(),
             wide_match: Default::default(),
+            shifted: Default::default(),
+            wrapped: Default::default(),
+            last: Constant::new(7.into()),
             bytes: Default::default(),
             lanes: Default::default(),
             grid: (0..3).map(|_| (0..2).map(|_| Default::default()).collect()).collect(),
@@ -468,6 +483,8 @@ impl Logic for Loops {
         for i in 0..8 {
             self.hits.next = self.hits.val().replace_bit(i, self.bytes[i].val() == self.keys[i].val());
         }
+        self.shifted.next = self.a.val() >> self.last.val();
+        self.wrapped.next = self.a.val().get_bits::<8>((self.last.val() + 3).index());
         self.doubled.next = bit_cast::<320, 64>(self.a.val()) << 192;
         self.wide_match.next = self.doubled.val() + self.wide_key.val() > self.wide_key.val() << 1;
     }
@@ -475,7 +492,7 @@ impl Logic for Loops {
 subject!(
     @impl Loops,
     [a, pick],
-    [reversed, mixed, picked, grid_sum, hits, wide_match],
+    [reversed, mixed, picked, grid_sum, hits, wide_match, shifted, wrapped],
     (),
     Loops::new()
 );
