@@ -1,7 +1,7 @@
 //! Prints a block as Verilog that means what rust-hdl's simulator computes.
 //!
 //! rust-hdl's own printer drops parentheses and lets Verilog widen operands. This one lowers the AST to expressions of
-//! known width ([`expression`]), gives every target a process of its own ([`process`]), keeps flip-flops in the module
+//! known width (`expression.rs`), gives every target a process of its own (`process.rs`), keeps flip-flops in the module
 //! that uses them, merges identical modules, and refuses what has no equivalent in hardware. The output needs no lint
 //! exceptions.
 
