@@ -175,7 +175,8 @@ fn emitted() -> Result<Emitted, Failure> {
     let work = tempfile::tempdir().map_err(|e| Failure::Tool(format!("no temporary folder: {e}")))?;
     let verilog = hdl::nic::emit_classifier(preset("n4w64"))?.verilog;
     let stimulus = handwritten::stimulus(Mutator::new(1).take(2_000), 1);
-    let compared = handwritten::compare(work.path(), &verilog, &stimulus).map_err(Failure::Check)?;
+    let compared =
+        handwritten::compare(work.path(), &verilog, handwritten::HAND_WRITTEN, &stimulus).map_err(Failure::Check)?;
     let race = handwritten::race(work.path(), &verilog, &stimulus).map_err(Failure::Tool)?;
     let handwritten::Race { emitted, hand_written, ratio, .. } = race;
     Ok(Emitted { cycles_compared: compared.cycles, emitted, hand_written, ratio })

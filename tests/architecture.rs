@@ -17,7 +17,10 @@ const ARROWS: [(&str, &str, &str); 7] = [
 
 #[test]
 fn crates_depend_on_each_other_as_drawn() {
-    let cargo = Command::new(env!("CARGO")).args(["metadata", "--no-deps", "--format-version", "1", "--offline"]).output().unwrap();
+    let cargo = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
+        .output()
+        .unwrap();
     let metadata: Value = serde_json::from_slice(&cargo.stdout).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
     let names: Vec<_> = packages.iter().map(|p| p["name"].as_str().unwrap()).collect();
@@ -64,7 +67,15 @@ fn only_the_bridge_has_unsafe_code() {
     assert!(files.len() > 40, "{} files", files.len());
     // In two pieces, or this file would be one of them.
     let keyword = ["uns", "afe "].concat();
-    let with: Vec<_> = files.iter().filter(|f| std::fs::read_to_string(f).unwrap().lines().any(|l| !l.trim_start().starts_with("//") && l.contains(&keyword))).collect();
+    let with: Vec<_> = files
+        .iter()
+        .filter(|f| {
+            std::fs::read_to_string(f)
+                .unwrap()
+                .lines()
+                .any(|l| !l.trim_start().starts_with("//") && l.contains(&keyword))
+        })
+        .collect();
     let bridge = root.join("cosim/src/bridge.rs");
     assert_eq!(with, [&bridge]);
 }

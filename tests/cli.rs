@@ -60,7 +60,8 @@ fn a_capture_gives_a_table_and_the_same_numbers_as_json() {
 #[test]
 fn the_same_seed_prints_the_same_json() {
     let folder = TempDir::new().unwrap();
-    let run = || pointsman(folder.path(), &["cosim", "--pcap", CAPTURE, "--seed", "5", "--rate", "2.5", "--json"]).stdout;
+    let run =
+        || pointsman(folder.path(), &["cosim", "--pcap", CAPTURE, "--seed", "5", "--rate", "2.5", "--json"]).stdout;
     assert_eq!(run(), run());
 }
 
@@ -83,12 +84,16 @@ fn bad_captures_are_refused_in_one_line() {
     write("text", b"this is no capture, whatever its length may be");
     write("cut", &good[..good.len() - 7]);
     // A pcap header of link type 113 (Linux cooked) and nothing else.
-    write("cooked", &[&0xa1b2_c3d4_u32.to_le_bytes()[..], &[2, 0, 4, 0], &[0; 8], &[0, 0, 4, 0], &113u32.to_le_bytes()].concat());
+    write(
+        "cooked",
+        &[&0xa1b2_c3d4_u32.to_le_bytes()[..], &[2, 0, 4, 0], &[0; 8], &[0, 0, 4, 0], &113u32.to_le_bytes()].concat(),
+    );
     for (name, hint) in [("empty", "empty"), ("text", "capture"), ("cut", "cut"), ("cooked", "113"), ("none", "none")] {
         refused(folder.path(), &["cosim", "--pcap", name, "--frames-out", "frames.jsonl", "--trace", "t.fst"], hint);
     }
     refused(folder.path(), &["cosim", "--pcap", "."], ".");
-    let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    let mut left: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
     left.sort();
     assert_eq!(left, ["cooked", "cut", "empty", "text"]);
 }
@@ -129,7 +134,12 @@ fn vectors_pass_and_bad_vector_files_are_refused() {
     write("broken.json", "{ \"vectors\": [ }");
     write("empty.json", "");
     write("none.json", "{ \"vectors\": [] }");
-    for (name, hint) in [("broken.json", "broken.json:1:"), ("empty.json", "empty.json:"), ("none.json", "empty"), ("no.json", "no.json")] {
+    for (name, hint) in [
+        ("broken.json", "broken.json:1:"),
+        ("empty.json", "empty.json:"),
+        ("none.json", "empty"),
+        ("no.json", "no.json"),
+    ] {
         refused(folder.path(), &["hash", "verify", "--vectors", name], hint);
     }
 }
@@ -151,15 +161,32 @@ fn one_hash_is_computed_by_model_and_card() {
     let folder = TempDir::new().unwrap();
     // Row 1 of Microsoft's suite.
     let tuple = ["--src", "66.9.149.187", "--dst", "161.142.100.80", "--sport", "2794", "--dport", "1766"];
-    let arguments = [&["hash", "compute"], &tuple[..], &["--function", "toeplitz", "--processors", "16", "--json"]].concat();
+    let arguments =
+        [&["hash", "compute"], &tuple[..], &["--function", "toeplitz", "--processors", "16", "--json"]].concat();
     let answer: Value = serde_json::from_slice(&pointsman(folder.path(), &arguments).stdout).unwrap();
-    assert_eq!((&answer["agree"], &answer["model"]["hash"], &answer["card"]["hash"]), (&true.into(), &"0x51ccc178".into(), &"0x51ccc178".into()));
+    assert_eq!(
+        (&answer["agree"], &answer["model"]["hash"], &answer["card"]["hash"]),
+        (&true.into(), &"0x51ccc178".into(), &"0x51ccc178".into())
+    );
     // 0xABCD over three processors: two bits at a time 01 11 ... the model and the card agree, and the class is frag.
-    let arguments = ["hash", "compute", "--src", "2001:db8::1", "--dst", "2001:db8::2", "--frag-id", "0xabcd1234", "--processors", "3", "--json"];
+    let arguments = [
+        "hash",
+        "compute",
+        "--src",
+        "2001:db8::1",
+        "--dst",
+        "2001:db8::2",
+        "--frag-id",
+        "0xabcd1234",
+        "--processors",
+        "3",
+        "--json",
+    ];
     let answer: Value = serde_json::from_slice(&pointsman(folder.path(), &arguments).stdout).unwrap();
     assert_eq!((&answer["agree"], &answer["card"]["class"]), (&true.into(), &"frag".into()));
 
-    let compute = |more: &[&'static str]| [&["hash", "compute", "--src", "192.0.2.1", "--dst", "192.0.2.2"], more].concat();
+    let compute =
+        |more: &[&'static str]| [&["hash", "compute", "--src", "192.0.2.1", "--dst", "192.0.2.2"], more].concat();
     refused(folder.path(), &["hash", "compute", "--src", "here", "--dst", "192.0.2.2"], "no IP address");
     refused(folder.path(), &["hash", "compute", "--src", "192.0.2.1", "--dst", "2001:db8::2"], "different families");
     refused(folder.path(), &compute(&["--processors", "1"]), "2 to 16");

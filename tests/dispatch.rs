@@ -57,7 +57,8 @@ fn xor_by_hand(source: [u8; 4], port: u16, bits: u32) -> u8 {
 fn row_68_1_xor_of_source_address_and_port_picks_one_of_n_processors() {
     let mut compared = 0;
     for (preset, bits) in [("n2w64", 1), ("n4w64", 2), ("n8w64", 3), ("n16w64", 4), ("n16w512", 4)] {
-        let flows: Vec<_> = (0..64u16).map(|i| ([10, i as u8, (i * 37) as u8, (i * 11) as u8], 1024 + i * 977)).collect();
+        let flows: Vec<_> =
+            (0..64u16).map(|i| ([10, i as u8, (i * 37) as u8, (i * 11) as u8], 1024 + i * 977)).collect();
         let outcome = run(&card(preset), flows.iter().map(|(source, port)| tcp(*source, *port)).collect());
         for (frame, (source, port)) in flows.iter().enumerate() {
             assert_eq!(processor(&outcome, frame), xor_by_hand(*source, *port, bits), "{preset}, {source:?}:{port}");
@@ -85,7 +86,9 @@ fn datagram(source: [u8; 4], port: u16, identification: u32) -> Vec<Vec<u8>> {
 
 #[test]
 fn row_68_2_fragments_of_one_datagram_reach_one_processor() {
-    for (function, preset) in [(HashFunction::Xor, "n4w64"), (HashFunction::Toeplitz, "n4w64"), (HashFunction::Xor, "n16w512")] {
+    for (function, preset) in
+        [(HashFunction::Xor, "n4w64"), (HashFunction::Toeplitz, "n4w64"), (HashFunction::Xor, "n16w512")]
+    {
         let mut replay = card(preset);
         replay.config.hash.function = function;
         let n = u32::from(replay.config.processors);

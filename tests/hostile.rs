@@ -64,7 +64,11 @@ fn processors_that_run_out_of_buffers_lose_whole_frames_and_nothing_else() {
         let outcome = replay.run(&frames, &mut |_| ()).unwrap();
         assert_eq!(outcome.mismatches, [], "{preset}, seed {seed}");
         let starved = outcome.dropped.iter().find(|(c, _)| *c == DropCause::NoBuffer).unwrap().1;
-        assert!(starved > 100 && outcome.delivered > 100, "{preset}: {starved} starved, {} delivered", outcome.delivered);
+        assert!(
+            starved > 100 && outcome.delivered > 100,
+            "{preset}: {starved} starved, {} delivered",
+            outcome.delivered
+        );
         assert_eq!(outcome.frames.len() as u64, outcome.delivered + outcome.dropped_total());
     }
 }

@@ -34,7 +34,6 @@ use abi::params::NicParams;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
-
 /// The Toeplitz key, word 0 highest.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
 struct Key {
