@@ -4,7 +4,7 @@ mod handwritten;
 
 use std::time::Instant;
 
-use ::cosim::bridge::{Digest, Inputs, Nic, Outputs};
+use ::cosim::bridge::{Inputs, Nic};
 use ::cosim::card::{Card, Surroundings};
 use ::cosim::mutate::Mutator;
 use ::cosim::reference::DispatchConfig;
@@ -59,6 +59,8 @@ struct Figures {
 #[derive(Serialize)]
 struct Emitted {
     cycles_compared: u64,
+    results_compared: u64,
+    cycles_raced: u64,
     emitted: f64,
     hand_written: f64,
     ratio: f64,
@@ -146,12 +148,8 @@ fn bridge(name: &str) -> Result<Bridge, Failure> {
     let (mut ticks, mut loops) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let mut nic = Nic::new(name).map_err(card_error)?;
-        let (mut outputs, mut digest) = (Outputs::default(), Digest::default());
         let start = Instant::now();
-        for cycle in 0..CYCLES as usize {
-            nic.tick(&stimulus[cycle % stimulus.len()], &mut outputs).map_err(card_error)?;
-            digest.add(&outputs, params.width());
-        }
+        let digest = nic.play(&stimulus, CYCLES).map_err(card_error)?;
         ticks.push(CYCLES as f64 / start.elapsed().as_secs_f64());
 
         let mut nic = Nic::new(name).map_err(card_error)?;
@@ -178,8 +176,9 @@ fn emitted() -> Result<Emitted, Failure> {
     let compared =
         handwritten::compare(work.path(), &verilog, handwritten::HAND_WRITTEN, &stimulus).map_err(Failure::Check)?;
     let race = handwritten::race(work.path(), &verilog, &stimulus).map_err(Failure::Tool)?;
-    let handwritten::Race { emitted, hand_written, ratio, .. } = race;
-    Ok(Emitted { cycles_compared: compared.cycles, emitted, hand_written, ratio })
+    let handwritten::Compared { cycles: cycles_compared, results: results_compared } = compared;
+    let handwritten::Race { emitted, hand_written, ratio, cycles: cycles_raced } = race;
+    Ok(Emitted { cycles_compared, results_compared, cycles_raced, emitted, hand_written, ratio })
 }
 
 fn table(figures: &Figures) -> String {

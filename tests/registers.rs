@@ -65,7 +65,9 @@ impl Bus {
     /// A frame of eight-byte beats at W = 64, each byte its number.
     fn send(&mut self, bytes: usize, ether_type: u16) {
         let mut frame: Vec<u8> = (0..bytes).map(|b| b as u8).collect();
-        frame[12..14].copy_from_slice(&ether_type.to_be_bytes());
+        if let Some(place) = frame.get_mut(12..14) {
+            place.copy_from_slice(&ether_type.to_be_bytes());
+        }
         let beats = frame.len().div_ceil(8);
         for (b, beat) in frame.chunks(8).enumerate() {
             let last = b + 1 == beats;

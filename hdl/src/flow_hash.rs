@@ -106,7 +106,8 @@ pub struct FlowHash<const CHUNK: usize, const WINDOW: usize> {
     shift: DFF<Bits<320>>,
     round: DFF<Bits<3>>,
     wide_key: Signal<Local, Bits<352>>,
-    placed_key: Signal<Local, Bits<352>>,
+    placed_key: Vec<Signal<Local, Bits<352>>>,
+    round_window: Vec<Signal<Local, Bits<WINDOW>>>,
     loaded: DFF<Bit>,
     data: DFF<Bits<CHUNK>>,
     window: DFF<Bits<WINDOW>>,
@@ -184,7 +185,8 @@ impl<const CHUNK: usize, const WINDOW: usize> Default for FlowHash<CHUNK, WINDOW
             shift: Default::default(),
             round: Default::default(),
             wide_key: Default::default(),
-            placed_key: Default::default(),
+            placed_key: many(rounds),
+            round_window: many(rounds),
             loaded: Default::default(),
             data: Default::default(),
             window: Default::default(),
@@ -317,14 +319,15 @@ impl<const CHUNK: usize, const WINDOW: usize> Logic for FlowHash<CHUNK, WINDOW> 
             self.round.d.next = 0.into();
         }
         self.wide_key.next = bit_cast::<352, 320>(self.key.val()) << 32;
-        self.placed_key.next = 0.into();
+        self.window.d.next = 0.into();
         for t in 0..self._rounds {
+            self.placed_key[t].next = self.wide_key.val() >> self.key_place[t].val();
+            self.round_window[t].next = self.placed_key[t].val().get_bits::<WINDOW>(0);
             if self.round.q.val() == t.to_bits() {
-                self.placed_key.next = self.wide_key.val() >> self.key_place[t].val();
+                self.window.d.next = self.round_window[t].val();
             }
         }
         self.data.d.next = bit_cast::<CHUNK, 320>(self.shift.q.val() >> self.data_place.val());
-        self.window.d.next = bit_cast::<WINDOW, 352>(self.placed_key.val());
         self.restart.d.next = self.loaded.q.val();
         self.toeplitz.data.next = self.data.q.val();
         self.toeplitz.window.next = self.window.q.val();

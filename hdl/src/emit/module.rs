@@ -437,7 +437,7 @@ impl Module<'_> {
         let mut assigned = false;
         for (target, wire, _) in wires {
             if let Some(value) = wire {
-                out.line(format!("assign {} = {};", self.names.signals[target], self.names.expr(value)));
+                self.names.assign(out, &self.names.signals[target], value);
                 assigned = true;
             }
         }

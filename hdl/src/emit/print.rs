@@ -57,6 +57,9 @@ impl Text {
     }
 }
 
+/// Characters of a line beyond which an assignment is spread over several.
+const LINE: usize = 116;
+
 /// `[7:0] `, or nothing for one bit.
 pub fn range(width: usize) -> String {
     match width {
@@ -88,6 +91,38 @@ impl Names {
             Some(whole) if *whole == width => name.to_string(),
             _ if width == 1 => format!("{name}[{offset}]"),
             _ => format!("{name}[{}:{offset}]", offset + width - 1),
+        }
+    }
+
+    /// `assign target = value;`, a part or a choice a line where it is long.
+    pub fn assign(&self, out: &mut Text, target: &str, value: &Expr) {
+        let text = format!("assign {target} = {};", self.expr(value));
+        match value {
+            _ if text.len() <= LINE => out.line(text),
+            Expr::Concat(parts) => {
+                out.line(format!("assign {target} = {{"));
+                out.indented(|out| {
+                    for (i, part) in parts.iter().enumerate() {
+                        let comma = if i + 1 < parts.len() { "," } else { "" };
+                        out.line(format!("{}{comma}", self.expr(part)));
+                    }
+                });
+                out.line("};");
+            }
+            Expr::Multiplex(..) => {
+                out.line(format!("assign {target} ="));
+                out.indented(|out| {
+                    let mut rest = value;
+                    let mut colon = "";
+                    while let Expr::Multiplex(test, then, otherwise) = rest {
+                        out.line(format!("{colon}{} ? {}", self.operand(test), self.operand(then)));
+                        colon = ": ";
+                        rest = otherwise;
+                    }
+                    out.line(format!(": {};", self.operand(rest)));
+                });
+            }
+            _ => out.line(text),
         }
     }
 
