@@ -21,7 +21,8 @@ fn lying(lie: impl Fn(&mut DispatchConfig)) -> Replay {
 
 #[test]
 fn a_wrong_belief_about_any_register_is_noticed() {
-    let lies: [(&str, fn(&mut DispatchConfig)); 7] = [
+    type Lie = (&'static str, fn(&mut DispatchConfig));
+    let lies: [Lie; 7] = [
         ("a table entry", |c| c.reta[1] = 2),
         ("the chunk width", |c| c.hash.chunk_bits = 3),
         ("the fields", |c| c.hash.fields.0 = 0b0111),

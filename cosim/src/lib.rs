@@ -1,7 +1,7 @@
 //! Cycle-accurate cosimulation of the Pointsman card.
 //!
 //! The verilated gateware stands in [`bridge`]; around it the network ([`source`]), the processors ([`processor`]) and the host's
-//! registers, all in one clock ([`card`]). [`replay`] sends frames through and holds the card against [`reference`], a model that shares
+//! registers, all in one clock ([`card`]). [`replay`] sends frames through and holds the card against [`mod@reference`], a model that shares
 //! no code with the gateware; [`verify`] does so with golden [`vectors`]. [`capture`] reads frames from files, [`mutate`] spoils them.
 
 pub mod bridge;

@@ -224,11 +224,12 @@ impl<'a> Run<'a> {
                 self.card.send(Outgoing { index: next, bytes: bytes.to_vec(), bad });
                 next += 1;
             }
-            if let (Some(trace), false) = (&self.replay.trace, tracing) {
-                if self.card.cycles() >= trace.from {
-                    self.card.trace_to(&trace.file)?;
-                    tracing = true;
-                }
+            if let Some(trace) = &self.replay.trace
+                && !tracing
+                && self.card.cycles() >= trace.from
+            {
+                self.card.trace_to(&trace.file)?;
+                tracing = true;
             }
             let cycle = self.card.cycles();
             let events = self.card.cycle()?;
