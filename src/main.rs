@@ -12,6 +12,7 @@ mod output;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
 use clap::{Parser, Subcommand};
 
 use failure::Failure;
@@ -44,8 +45,8 @@ enum Command {
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        // Help and version come this way too.
-        Err(error) if !error.use_stderr() => error.exit(),
+        // Help and version come this way too, and help for want of a command.
+        Err(error) if !error.use_stderr() || error.kind() == DisplayHelpOnMissingArgumentOrSubcommand => error.exit(),
         Err(error) => return refuse(&error),
     };
     match run(cli) {

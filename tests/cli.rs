@@ -218,3 +218,20 @@ fn completions_and_manual_page_are_printed() {
         assert!(text(&output.stdout).contains(hint));
     }
 }
+
+#[test]
+fn every_command_of_the_readme_runs() {
+    let folder = TempDir::new().unwrap();
+    std::os::unix::fs::symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"), folder.path().join("tests")).unwrap();
+    let readme = include_str!("../README.md");
+    // The bench takes half a minute; what it checks, tests/handwritten.rs and tests/sustained.rs check.
+    let commands = readme.lines().filter_map(|line| line.strip_prefix("pointsman ")).filter(|c| *c != "bench");
+    let mut run = 0;
+    for command in commands {
+        let arguments: Vec<_> = command.split_whitespace().collect();
+        let output = pointsman(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(0), "{command}: {}", text(&output.stderr));
+        run += 1;
+    }
+    assert_eq!(run, 7);
+}

@@ -9,6 +9,8 @@
 
 use rust_hdl_core::prelude::*;
 
+use crate::many;
+
 /// See the module's page.
 #[derive(LogicBlock)]
 pub struct Concat<const N: usize> {
@@ -18,7 +20,7 @@ pub struct Concat<const N: usize> {
 
 impl<const N: usize> Default for Concat<N> {
     fn default() -> Self {
-        Self { element: (0..N).map(|_| Default::default()).collect(), value: Default::default() }
+        Self { element: many(N), value: Default::default() }
     }
 }
 

@@ -34,6 +34,8 @@ use abi::params::NicParams;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
+use crate::many;
+
 /// The Toeplitz key, word 0 highest.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
 struct Key {
@@ -137,10 +139,6 @@ pub struct Csr {
     reta_page: Constant<Bits<11>>,
     /// The 256 words of the counters share their upper 10 bits.
     totals_page: Constant<Bits<10>>,
-}
-
-fn many<T: Default>(n: usize) -> Vec<T> {
-    (0..n).map(|_| T::default()).collect()
 }
 
 impl Csr {

@@ -35,6 +35,7 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 use crate::concat::Concat;
+use crate::many;
 use crate::stream::{DISCARD_BAD, DISCARD_OVERSIZE, DISCARD_RUNT};
 use crate::verdict_queue::VERDICT_BITS;
 
@@ -120,10 +121,6 @@ struct StatusWord {
     frame_class: Bits<3>,
     flooded: Bit,
     unused: Bits<12>,
-}
-
-fn many<T: Default>(n: usize) -> Vec<T> {
-    (0..n).map(|_| T::default()).collect()
 }
 
 impl<const W: usize, const KEEP: usize> Dispatch<W, KEEP> {

@@ -35,6 +35,7 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 use crate::fold::Fold;
+use crate::many;
 use crate::toeplitz::Toeplitz;
 
 /// Bits of the longest Toeplitz input: two IPv6 addresses and two ports.
@@ -136,10 +137,6 @@ pub struct FlowHash<const CHUNK: usize, const WINDOW: usize> {
     _rounds: usize,
     _stages: usize,
     _folds: usize,
-}
-
-fn many<T: Default>(n: usize) -> Vec<T> {
-    (0..n).map(|_| T::default()).collect()
 }
 
 impl<const CHUNK: usize, const WINDOW: usize> Default for FlowHash<CHUNK, WINDOW> {

@@ -30,6 +30,7 @@
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
+use crate::many;
 use crate::memory::{Collision, Memory};
 use crate::verdict_queue::VERDICT_BITS;
 use crate::{classifier, parser, verdict_queue};
@@ -143,7 +144,7 @@ impl<const W: usize, const KEEP: usize> FrameBuffer<W, KEEP> {
             read_count: Default::default(),
             write_place: Default::default(),
             read_place: Default::default(),
-            aging: (0..age).map(|_| Default::default()).collect(),
+            aging: many(age),
             come_of_age: Default::default(),
             aged: Default::default(),
             in_frame: Default::default(),

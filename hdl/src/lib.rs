@@ -31,3 +31,8 @@ pub mod stream;
 pub mod toeplitz;
 pub mod verdict_queue;
 pub mod word_decode;
+
+/// An array of signals or blocks, whose length is known only to the constructor.
+fn many<T: Default>(n: usize) -> Vec<T> {
+    (0..n).map(|_| T::default()).collect()
+}

@@ -14,6 +14,8 @@
 
 use rust_hdl_core::prelude::*;
 
+use crate::many;
+
 /// See the module's page.
 #[derive(LogicBlock)]
 pub struct NetworkWords<const W: usize> {
@@ -25,12 +27,7 @@ pub struct NetworkWords<const W: usize> {
 
 impl<const W: usize> Default for NetworkWords<W> {
     fn default() -> Self {
-        Self {
-            previous: Default::default(),
-            beat: Default::default(),
-            word: (0..W / 32).map(|_| Default::default()).collect(),
-            last: Default::default(),
-        }
+        Self { previous: Default::default(), beat: Default::default(), word: many(W / 32), last: Default::default() }
     }
 }
 

@@ -39,6 +39,7 @@ use crate::dispatch::{self, Dispatch};
 use crate::emit::{EmitError, Emitted, emit};
 use crate::flow_hash::FlowHash;
 use crate::frame_buffer::{self, FrameBuffer};
+use crate::many;
 use crate::reta;
 use crate::stats::{self, Stats};
 use crate::stream::{self, FrameIngress};
@@ -130,10 +131,6 @@ pub struct Nic<const W: usize, const KEEP: usize, const CHUNK: usize, const WIND
     index: Vec<Constant<Bits<32>>>,
     _processors: usize,
     _counters: usize,
-}
-
-fn many<T: Default>(n: usize) -> Vec<T> {
-    (0..n).map(|_| T::default()).collect()
 }
 
 impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize> Nic<W, KEEP, CHUNK, WINDOW> {

@@ -29,6 +29,7 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 use crate::header_walk::{Expect, HeaderWalk, Walk, walk_start};
+use crate::many;
 use crate::network_words::NetworkWords;
 use crate::word_decode::{WordDecode, WordInfo};
 
@@ -109,10 +110,6 @@ pub struct Parser<const W: usize> {
     deepest_base: Constant<Bits<7>>,
     malformed: Constant<Bits<3>>,
     _words: usize,
-}
-
-fn many<T: Default>(n: usize) -> Vec<T> {
-    (0..n).map(|_| T::default()).collect()
 }
 
 impl<const W: usize> Default for Parser<W> {

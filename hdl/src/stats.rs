@@ -15,6 +15,7 @@
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
+use crate::many;
 use crate::memory::{Collision, Memory};
 
 /// Cycles that `reset` must be held for the totals to clear.
@@ -57,13 +58,13 @@ impl Stats {
         Self {
             clock: Default::default(),
             reset: Default::default(),
-            grow: (0..counters).map(|_| Default::default()).collect(),
+            grow: many(counters),
             read_index: Default::default(),
             read_total: Default::default(),
             // A sum is written long before its counter is visited again; the host may as well see the old total.
             totals: Memory::new(128, Collision::Discarded),
             shadow: Memory::new(128, Collision::OldData),
-            pending: (0..counters).map(|_| Default::default()).collect(),
+            pending: many(counters),
             sweep: Default::default(),
             picked: Default::default(),
             picked_index: Default::default(),

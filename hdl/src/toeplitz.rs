@@ -14,6 +14,7 @@
 use rust_hdl_core::prelude::*;
 
 use crate::concat::Concat;
+use crate::many;
 
 /// See the module's page.
 #[derive(LogicBlock)]
@@ -32,7 +33,7 @@ impl<const CHUNK: usize, const WINDOW: usize> Default for Toeplitz<CHUNK, WINDOW
             data: Default::default(),
             window: Default::default(),
             hash: Default::default(),
-            row: (0..32).map(|_| Default::default()).collect(),
+            row: many(32),
             rows: Default::default(),
         }
     }
