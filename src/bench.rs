@@ -4,7 +4,7 @@ mod handwritten;
 
 use std::time::Instant;
 
-use ::cosim::bridge::{Inputs, Nic};
+use ::cosim::bridge::{BridgeError, Digest, Inputs, Nic};
 use ::cosim::card::{Card, Surroundings};
 use ::cosim::mutate::Mutator;
 use ::cosim::reference::DispatchConfig;
@@ -128,10 +128,10 @@ fn sustained(name: &str) -> Result<Sustained, Failure> {
 }
 
 /// Rounds of each contestant, alternating; the median counts.
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 31;
 
 fn bridge(name: &str) -> Result<Bridge, Failure> {
-    const CYCLES: u64 = 200_000;
+    const CYCLES: u64 = 60_000;
     // Set-up included, so that the replayed card is configured and has buffers.
     let params = preset(name);
     let config = DispatchConfig::reset(params.processors() as u8);
@@ -144,21 +144,28 @@ fn bridge(name: &str) -> Result<Bridge, Failure> {
         stimulus.push(*card.inputs());
     }
 
-    let card_error = |e| Failure::Card(::cosim::card::CardError::Bridge(e));
     let (mut ticks, mut loops) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let mut nic = Nic::new(name).map_err(card_error)?;
+    let timed = |go: &dyn Fn(&mut Nic) -> Result<Digest, BridgeError>| {
+        let mut nic = Nic::new(name)?;
         let start = Instant::now();
-        let digest = nic.play(&stimulus, CYCLES).map_err(card_error)?;
-        ticks.push(CYCLES as f64 / start.elapsed().as_secs_f64());
-
-        let mut nic = Nic::new(name).map_err(card_error)?;
-        let start = Instant::now();
-        let replayed = nic.replay(&stimulus, CYCLES).map_err(card_error)?;
-        loops.push(CYCLES as f64 / start.elapsed().as_secs_f64());
-        if replayed != digest {
+        let digest = go(&mut nic)?;
+        Ok::<_, BridgeError>((CYCLES as f64 / start.elapsed().as_secs_f64(), digest))
+    };
+    let tick = || timed(&|nic| nic.play(&stimulus, CYCLES));
+    let cpp_loop = || timed(&|nic| nic.replay(&stimulus, CYCLES));
+    for round in 0..ROUNDS {
+        // Who goes first changes, lest a warm cache favour one.
+        let both = if round % 2 == 0 {
+            tick().and_then(|t| Ok((t, cpp_loop()?)))
+        } else {
+            cpp_loop().and_then(|l| Ok((tick()?, l)))
+        };
+        let (ticked, looped) = both.map_err(|e| Failure::Card(e.into()))?;
+        if ticked.1 != looped.1 {
             return Err(Failure::Check(format!("{name}: the bridge and the loop in C++ saw different outputs")));
         }
+        ticks.push(ticked.0);
+        loops.push(looped.0);
     }
     let ratio = median(ticks.iter().zip(&loops).map(|(t, l)| t / l).collect());
     Ok(Bridge { preset: name.to_string(), tick: median(ticks), cpp_loop: median(loops), ratio })
