@@ -5,6 +5,8 @@ use cosim::mutate::{Mutator, seed};
 use cosim::reference::{Class, DropCause, HashFunction};
 use cosim::replay::{Outcome, Replay};
 use cosim::source::Pace;
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
 
 /// `count` mutated frames, one in `bad_every` marked bad by the MAC.
 fn frames(seed: u64, count: usize, bad_every: usize) -> Vec<(Vec<u8>, bool)> {
@@ -84,6 +86,33 @@ fn a_table_entry_without_a_processor_drops_its_flows_by_that_cause() {
     assert_eq!(outcome.mismatches, [], "seed {seed}");
     let lost = outcome.dropped.iter().find(|(c, _)| *c == DropCause::NoProcessor).unwrap().1;
     assert!(lost > 200, "{lost}");
+}
+
+#[test]
+fn any_setting_of_the_registers_is_followed() {
+    let seed = seed(0x72).unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    for round in 0..24 {
+        let preset = NicParams::PRESETS[round % NicParams::PRESETS.len()];
+        let mut replay = Replay::new(preset.parse::<NicParams>().unwrap());
+        let config = &mut replay.config;
+        config.hash.function = if random.next_u32() & 1 == 0 { HashFunction::Xor } else { HashFunction::Toeplitz };
+        config.hash.fields.0 = random.next_u32() as u8 & 0xf;
+        config.hash.types.0 = random.next_u32() as u8 & 3;
+        config.hash.chunk_bits = 1 + (random.next_u32() % 7) as u8;
+        config.hash.fragment_addresses = random.next_u32() & 1 == 1;
+        random.fill_bytes(&mut config.hash.key);
+        let processors = u32::from(config.processors);
+        config.reta.iter_mut().for_each(|entry| *entry = (random.next_u32() % processors) as u8);
+        config.default_processor = (random.next_u32() % processors) as u8;
+        config.flood_arp = random.next_u32() & 1 == 1;
+        config.flood_nd = random.next_u32() & 1 == 1;
+        config.max_frame = 64 + (random.next_u32() % 9000) as usize;
+        let frames = frames(seed + round as u64, 500, 100);
+        let outcome = replay.run(&frames, &mut |_| ()).unwrap();
+        assert_eq!(outcome.mismatches, [], "seed {seed:#x}, round {round}: {:?}", replay.config);
+        assert!(outcome.identical > 100, "round {round}: {} identical", outcome.identical);
+    }
 }
 
 #[test]

@@ -190,6 +190,30 @@ fn a_full_free_queue_refuses_and_counts_and_keeps_what_it_has() {
 }
 
 #[test]
+fn a_full_post_queue_drops_whole_frames_by_that_cause_and_keeps_its_entries() {
+    let mut bus = Bus::new("n4w64");
+    let depth = RECEIVE_QUEUE_DEPTH as u32;
+    // Nobody takes frames; buffers are handed in all the same, three more than entries fit.
+    for b in 0..depth + 3 {
+        bus.core(0, true, csr::RX_FREE, b * 0x4000);
+        bus.send(20, 0x88cc);
+    }
+    assert_eq!((bus.core_read(0, csr::RX_LEVEL), bus.core_read(0, csr::RX_FREE)), (depth, depth - 3));
+    (0..200).for_each(|_| bus.cycle());
+    // Delivered, no_buffer, post_full; processor 0's own two causes.
+    for (index, count) in [(2, depth), (7, 0), (8, 3), (34, 0), (35, 3)] {
+        assert_eq!(bus.host_read(csr::STATISTICS + 8 * index), count, "counter {index}");
+    }
+    for b in 0..depth {
+        assert_eq!(bus.core_read(0, csr::RX_POST), b * 0x4000);
+    }
+    assert_eq!(bus.core_read(0, csr::RX_POST), EMPTY);
+    // There is room again, and the buffer that was not used is.
+    bus.send(20, 0x88cc);
+    assert_eq!(bus.core_read(0, csr::RX_POST), depth * 0x4000);
+}
+
+#[test]
 fn posted_frames_are_taken_in_order_and_described() {
     let mut bus = Bus::new("n4w64");
     // The low six bits of an address are ignored.
