@@ -27,7 +27,7 @@ pub struct Arguments {
     /// Capture to run (pcap or pcapng, Ethernet).
     #[arg(long, value_name = "FILE")]
     pcap: PathBuf,
-    /// One of the built-in cards: n2w64, n4w64, n8w64, n16w64, n16w512.
+    /// One of the built-in cards: n4w64, n2w64, n8w64, n16w64, n4w128, n4w256, n16w512.
     #[arg(long, default_value = NicParams::PRESETS[0])]
     preset: String,
     /// Hash function: xor or toeplitz.

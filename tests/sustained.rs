@@ -39,6 +39,12 @@ fn minimum_frames_of_one_beat_sustain_one_frame_a_cycle_at_512_bits() {
 }
 
 #[test]
+fn minimum_frames_sustain_the_line_at_128_and_256_bits() {
+    burst("n4w128", 600);
+    burst("n4w256", 600);
+}
+
+#[test]
 fn latency_is_the_same_for_long_and_deep_headers() {
     use cosim::vectors::{Extension, ExtensionKind, Packet, Ports, Protocol};
     let deep = |bytes: usize| Packet {
@@ -51,7 +57,7 @@ fn latency_is_the_same_for_long_and_deep_headers() {
         payload: 900,
         fragment: None,
     };
-    for preset in ["n4w64", "n16w512"] {
+    for preset in ["n4w64", "n4w128", "n4w256", "n16w512"] {
         let params = preset.parse::<NicParams>().unwrap();
         let mut frames: Vec<_> = [8, 64, 128].map(|bytes| (deep(bytes).to_frame().unwrap(), false)).to_vec();
         frames.extend((0..20).map(|flow| (minimum_frame(flow), false)));

@@ -40,7 +40,7 @@ impl NicParams {
     pub const WIDTHS: [usize; 4] = [64, 128, 256, 512];
 
     /// The presets that cosimulation builds in; the first is the default of every command.
-    pub const PRESETS: [&'static str; 5] = ["n4w64", "n2w64", "n8w64", "n16w64", "n16w512"];
+    pub const PRESETS: [&'static str; 7] = ["n4w64", "n2w64", "n8w64", "n16w64", "n4w128", "n4w256", "n16w512"];
 
     /// A card with `processors` (2 to 16) soft processors and a frame stream of `width` (64, 128, 256, 512) bits.
     pub fn new(processors: usize, width: usize) -> Result<Self, ParamsError> {
