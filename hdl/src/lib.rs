@@ -9,6 +9,7 @@
 // The ports table on each block's page documents its fields.
 #![allow(missing_docs)]
 
+pub mod arbiter;
 pub mod classifier;
 pub mod concat;
 pub mod core_port;

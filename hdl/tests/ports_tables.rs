@@ -67,6 +67,7 @@ macro_rules! pages {
 fn ports_tables_list_exactly_the_emitted_ports() {
     let params: NicParams = "n4w64".parse().unwrap();
     let blocks = pages![
+        "arbiter": hdl::arbiter::Arbiter::new(4),
         "classifier": hdl::classifier::Classifier::<64, 64, 95>::new(4),
         "concat": hdl::concat::Concat::<4>::default(),
         "core_port": hdl::core_port::CorePort::default(),
