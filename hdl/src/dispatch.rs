@@ -23,13 +23,13 @@
 //! | `mem_waddr_i`      | out | 32    | byte address, a multiple of W/8                                            |
 //! | `mem_wdata`        | out | W     | bytes, for all processors alike                                            |
 //! | `mem_wstrb`        | out | W/8   | lanes to write                                                             |
-//! | `count_c`          | out | 14    | what counter c grows by, see [`abi::csr::counters`]; reset value 0         |
+//! | `count_c`          | out | 15    | what counter c grows by; reset value 0                                     |
 //!
 //! Latency: [`LATENCY`] cycle to the memory ports; a frame is posted in the cycle in which its last beat is written or later. Throughput:
 //! one beat per cycle, one frame per cycle if frames are one beat long. Never stalls.
 //! Implements: ¶66 (the dispatch logic hands packets to processors), ¶67, ¶68.
 
-use abi::csr::{COUNTERS_PER_PROCESSOR, FIRST_PROCESSOR_COUNTER, counters};
+use abi::csr::host::counters;
 use abi::receive::Status;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -42,9 +42,12 @@ use crate::verdict_queue::VERDICT_BITS;
 /// Cycles from `beat_valid` to `mem_wvalid`.
 pub const LATENCY: usize = 1;
 
-/// Counters of a card with `processors` processors.
+/// Counters of each processor that count what dispatch does.
+const PER_PROCESSOR: usize = 4;
+
+/// Counters that dispatch feeds: those of the whole card, then [`PER_PROCESSOR`] of each processor.
 pub const fn num_counters(processors: usize) -> usize {
-    FIRST_PROCESSOR_COUNTER + COUNTERS_PER_PROCESSOR * processors
+    counters::FIRST_PROCESSOR + PER_PROCESSOR * processors
 }
 
 /// See the module's page.
@@ -70,7 +73,7 @@ pub struct Dispatch<const W: usize, const KEEP: usize> {
     pub mem_waddr: Vec<Signal<Out, Bits<32>>>,
     pub mem_wdata: Signal<Out, Bits<W>>,
     pub mem_wstrb: Signal<Out, Bits<KEEP>>,
-    pub count: Vec<Signal<Out, Bits<14>>>,
+    pub count: Vec<Signal<Out, Bits<15>>>,
     // What the frame's verdict says.
     targets: Signal<Local, Bits<16>>,
     frame_class: Signal<Local, Bits<3>>,
@@ -129,7 +132,7 @@ impl<const W: usize, const KEEP: usize> Dispatch<W, KEEP> {
         // The places of the counters are literals below, as the HDL has no named indices.
         assert_eq!((counters::FRAMES, counters::BYTES, counters::DELIVERED, counters::FIRST_DROP), (0, 1, 2, 3));
         assert_eq!(counters::DROP_NAMES, ["runt", "oversize", "bad", "no_processor", "no_buffer", "post_full"]);
-        assert_eq!((counters::FIRST_CLASS, FIRST_PROCESSOR_COUNTER, COUNTERS_PER_PROCESSOR), (16, 32, 4));
+        assert_eq!((counters::FIRST_CLASS, counters::FIRST_PROCESSOR), (16, 32));
         assert_eq!((counters::PROCESSOR_FRAMES, counters::PROCESSOR_BYTES), (0, 1));
         assert_eq!((counters::PROCESSOR_NO_BUFFER, counters::PROCESSOR_POST_FULL), (2, 3));
         assert_eq!((Status::CLASS_LSB, Status::FLOODED_LSB), (16, 19));
@@ -306,7 +309,7 @@ impl<const W: usize, const KEEP: usize> Logic for Dispatch<W, KEEP> {
         }
         if self.ended.q.val() {
             self.count[0].next = 1.into();
-            self.count[1].next = self.ended_length.q.val();
+            self.count[1].next = bit_cast::<15, 14>(self.ended_length.q.val());
             if self.ended_delivered.q.val() {
                 self.count[2].next = 1.into();
             }
@@ -323,7 +326,7 @@ impl<const W: usize, const KEEP: usize> Logic for Dispatch<W, KEEP> {
             for i in 0..self._processors {
                 if self.ended_gets[i].q.val() {
                     self.count[4 * i + 32].next = 1.into();
-                    self.count[4 * i + 33].next = self.ended_length.q.val();
+                    self.count[4 * i + 33].next = bit_cast::<15, 14>(self.ended_length.q.val());
                 }
                 if self.ended_no_buffer[i].q.val() {
                     self.count[4 * i + 34].next = 1.into();

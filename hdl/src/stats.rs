@@ -6,8 +6,8 @@
 //!
 //! | port         | dir | width | meaning                                                    |
 //! |--------------|-----|-------|------------------------------------------------------------|
-//! | `grow_c`     | in  | 14    | what counter c grows by in this cycle                      |
-//! | `read_index` | in  | 7     | counter to read                                            |
+//! | `grow_c`     | in  | 15    | what counter c grows by in this cycle                      |
+//! | `read_index` | in  | 8     | counter to read                                            |
 //! | `read_total` | out | 64    | its total, one cycle later; 0 for one that does not exist  |
 //!
 //! Throughput: every counter may grow every cycle by up to 64, and by 9,216 once a sweep.
@@ -19,42 +19,42 @@ use crate::many;
 use crate::memory::{Collision, Memory};
 
 /// Cycles that `reset` must be held for the totals to clear.
-pub const RESET_CYCLES: usize = 128;
+pub const RESET_CYCLES: usize = 256;
 
 /// See the module's page.
 #[derive(LogicBlock)]
 pub struct Stats {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
-    pub grow: Vec<Signal<In, Bits<14>>>,
-    pub read_index: Signal<In, Bits<7>>,
+    pub grow: Vec<Signal<In, Bits<15>>>,
+    pub read_index: Signal<In, Bits<8>>,
     pub read_total: Signal<Out, Bits<64>>,
     // Two copies: one port sweeps, the other answers the host.
-    totals: Memory<64, 7>,
-    shadow: Memory<64, 7>,
-    pending: Vec<DFF<Bits<14>>>,
-    sweep: DFF<Bits<7>>,
-    picked: DFF<Bits<14>>,
-    picked_index: DFF<Bits<7>>,
+    totals: Memory<64, 8>,
+    shadow: Memory<64, 8>,
+    pending: Vec<DFF<Bits<15>>>,
+    sweep: DFF<Bits<8>>,
+    picked: DFF<Bits<15>>,
+    picked_index: DFF<Bits<8>>,
     old: DFF<Bits<64>>,
-    addend: DFF<Bits<14>>,
-    addend_index: DFF<Bits<7>>,
+    addend: DFF<Bits<15>>,
+    addend_index: DFF<Bits<8>>,
     sum: DFF<Bits<64>>,
-    sum_index: DFF<Bits<7>>,
+    sum_index: DFF<Bits<8>>,
     write: Signal<Local, Bit>,
-    write_index: Signal<Local, Bits<7>>,
+    write_index: Signal<Local, Bits<8>>,
     write_total: Signal<Local, Bits<64>>,
     /// Which of the three stages between sweep and sum hold something of this run.
     filled: DFF<Bits<3>>,
-    last: Constant<Bits<7>>,
+    last: Constant<Bits<8>>,
     _counters: usize,
 }
 
 impl Stats {
-    /// `counters` counters, at most 128.
+    /// `counters` counters, at most 160.
     pub fn new(counters: usize) -> Self {
-        // Between two visits of a counter: 128 cycles at 64 bytes a cycle, and the frame that ends then.
-        assert!(counters <= 96 && 96 * 64 + abi::limits::MAX_FRAME < 1 << 14);
+        // Between two visits of a counter: as many cycles as there are counters at 64 bytes a cycle, and the frame that ends then.
+        assert!(counters <= 160 && 160 * 64 + abi::limits::MAX_FRAME < 1 << 15);
         Self {
             clock: Default::default(),
             reset: Default::default(),
@@ -62,8 +62,8 @@ impl Stats {
             read_index: Default::default(),
             read_total: Default::default(),
             // A sum is written long before its counter is visited again; the host may as well see the old total.
-            totals: Memory::new(128, Collision::Discarded),
-            shadow: Memory::new(128, Collision::OldData),
+            totals: Memory::new(256, Collision::Discarded),
+            shadow: Memory::new(256, Collision::OldData),
             pending: many(counters),
             sweep: Default::default(),
             picked: Default::default(),
@@ -114,14 +114,14 @@ impl Logic for Stats {
         self.old.d.next = self.totals.read_data.val();
         self.addend.d.next = self.picked.q.val();
         self.addend_index.d.next = self.picked_index.q.val();
-        self.sum.d.next = self.old.q.val() + bit_cast::<64, 14>(self.addend.q.val());
+        self.sum.d.next = self.old.q.val() + bit_cast::<64, 15>(self.addend.q.val());
         self.sum_index.d.next = self.addend_index.q.val();
         self.filled.d.next = (self.filled.q.val() << 1) | 1;
         if self.reset.val() {
             self.filled.d.next = 0.into();
         }
 
-        // Write back, or clear. In reset the sweep runs through all 128 addresses.
+        // Write back, or clear. In reset the sweep runs through all 256 addresses.
         self.write.next = self.filled.q.val().get_bit(2) | self.reset.val();
         self.write_index.next = self.sum_index.q.val();
         self.write_total.next = self.sum.q.val();

@@ -28,5 +28,20 @@ pub const BUFFER_ALIGNMENT: usize = 64;
 /// Entries of each receive free queue and each receive post queue.
 pub const RECEIVE_QUEUE_DEPTH: usize = 256;
 
-/// Cycles that the card's synchronous reset must be held: in this time the indirection table fills and the counters clear.
-pub const RESET_CYCLES: usize = 128;
+/// Frames each processor may have given to the card to send and not taken back.
+pub const SEND_QUEUE_DEPTH: usize = 64;
+
+/// Messages that wait at most in the queue from one processor to another.
+pub const MESSAGE_QUEUE_DEPTH: usize = 16;
+
+/// Entries of each MFA queue unless a card is built with another number.
+pub const MFA_QUEUE_DEPTH: usize = 256;
+
+/// Bytes of memory that each processor may have: 24 bits of a card address.
+pub const MEMORY_BYTES: usize = 1 << 24;
+
+/// Cycles from a request on a memory port to its data.
+pub const MEMORY_LATENCY: usize = 2;
+
+/// Cycles that the card's synchronous reset must be held: in this time the tables in RAM fill and the counters clear.
+pub const RESET_CYCLES: usize = 256;

@@ -3,13 +3,15 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::limits::{MAX_PROCESSORS, MIN_PROCESSORS};
+use crate::csr::host::parameters;
+use crate::limits::{MAX_PROCESSORS, MFA_QUEUE_DEPTH, MIN_PROCESSORS};
 
 /// What a card is built with. Travels whole; every derived size is computed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NicParams {
     processors: usize,
     width: usize,
+    mfa_depth: usize,
 }
 
 /// Why a preset name or a pair of numbers is no card.
@@ -21,6 +23,8 @@ pub enum ParamsError {
     Processors(usize),
     /// W other than 64, 128, 256 or 512.
     Width(usize),
+    /// A depth of the MFA queues that is not a power of two from 16 to 1024.
+    MfaDepth(usize),
 }
 
 impl fmt::Display for ParamsError {
@@ -29,6 +33,7 @@ impl fmt::Display for ParamsError {
             Self::Name => f.write_str("write nXwY, for example n4w64, for X processors and a frame stream of Y bits"),
             Self::Processors(n) => write!(f, "{n} processors: a card has {MIN_PROCESSORS} to {MAX_PROCESSORS}"),
             Self::Width(w) => write!(f, "a frame stream of {w} bits: choose 64, 128, 256 or 512"),
+            Self::MfaDepth(d) => write!(f, "MFA queues of {d} entries: choose a power of two from 16 to 1024"),
         }
     }
 }
@@ -50,7 +55,15 @@ impl NicParams {
         if !Self::WIDTHS.contains(&width) {
             return Err(ParamsError::Width(width));
         }
-        Ok(Self { processors, width })
+        Ok(Self { processors, width, mfa_depth: MFA_QUEUE_DEPTH })
+    }
+
+    /// The same card with MFA queues of `depth` entries: a power of two, 16 to 1024.
+    pub fn with_mfa_depth(self, depth: usize) -> Result<Self, ParamsError> {
+        if !depth.is_power_of_two() || !(16..=1024).contains(&depth) {
+            return Err(ParamsError::MfaDepth(depth));
+        }
+        Ok(Self { mfa_depth: depth, ..self })
     }
 
     /// Number of soft processors, N.
@@ -61,6 +74,18 @@ impl NicParams {
     /// Bits of the frame stream, W.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// Entries of each MFA queue.
+    pub fn mfa_depth(&self) -> usize {
+        self.mfa_depth
+    }
+
+    /// The register PARAMETERS.
+    pub fn register(&self) -> u32 {
+        parameters::PROCESSORS.put(self.processors as u32)
+            | parameters::MFA_DEPTH.put(self.mfa_depth.trailing_zeros())
+            | parameters::WIDTH.put(self.width as u32)
     }
 
     /// Bytes a beat carries, W / 8.
@@ -116,6 +141,11 @@ mod tests {
         }
         assert_eq!("n1w64".parse::<NicParams>(), Err(Processors(1)));
         assert_eq!("n17w64".parse::<NicParams>(), Err(Processors(17)));
+        let card = NicParams::new(4, 64).unwrap();
+        for depth in [0, 8, 100, 2048] {
+            assert_eq!(card.with_mfa_depth(depth), Err(MfaDepth(depth)));
+        }
+        assert_eq!(card.with_mfa_depth(16).unwrap().register(), 0x0040_0404);
         assert_eq!("n4w96".parse::<NicParams>(), Err(Width(96)));
     }
 }
