@@ -23,6 +23,7 @@ pub mod frame_buffer;
 pub mod header_walk;
 pub mod lane_mask;
 pub mod memory;
+pub mod memory_arbiter;
 pub mod network_words;
 pub mod next_header;
 pub mod nic;

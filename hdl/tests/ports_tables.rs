@@ -80,6 +80,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "header_walk": hdl::header_walk::HeaderWalk::default(),
         "lane_mask": hdl::lane_mask::LaneMask::<64, 8>::default(),
         "memory": Memory::<24, 5>::new(32, Collision::OldData),
+        "memory_arbiter": hdl::memory_arbiter::MemoryArbiter::<64, 8>::new(4),
         "network_words": hdl::network_words::NetworkWords::<64>::default(),
         "next_header": hdl::next_header::NextHeaderDecode::default(),
         "nic": hdl::nic::Nic::<64, 8, 64, 95>::new(params),
