@@ -24,6 +24,7 @@ pub mod header_walk;
 pub mod lane_mask;
 pub mod memory;
 pub mod memory_arbiter;
+pub mod memory_stream;
 pub mod network_words;
 pub mod next_header;
 pub mod nic;
