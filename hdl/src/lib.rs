@@ -9,6 +9,7 @@
 // The ports table on each block's page documents its fields.
 #![allow(missing_docs)]
 
+pub mod aligner;
 pub mod arbiter;
 pub mod classifier;
 pub mod concat;
@@ -21,7 +22,10 @@ pub mod fold;
 pub mod frame_buffer;
 pub mod header_walk;
 pub mod levels;
+pub mod lane_mask;
 pub mod memory;
+pub mod memory_arbiter;
+pub mod memory_stream;
 pub mod network_words;
 pub mod next_header;
 //TMP pub mod nic;
@@ -34,6 +38,26 @@ pub mod stream;
 pub mod toeplitz;
 pub mod verdict_queue;
 pub mod word_decode;
+
+/// Seeded numbers for the unit tests.
+#[cfg(test)]
+mod random {
+    /// xorshift64*.
+    pub struct Random(u64);
+
+    impl Random {
+        pub fn seeded(seed: u64) -> Self {
+            Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+        }
+
+        pub fn below(&mut self, n: u64) -> u64 {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % n
+        }
+    }
+}
 
 /// An array of signals or blocks, whose length is known only to the constructor.
 fn many<T: Default>(n: usize) -> Vec<T> {
