@@ -13,22 +13,29 @@ use thiserror::Error;
 
 use compression::{lz4_bound, lz4_compress, zlib_bound, zlib_compress};
 
-pub use ffi::{Inputs, MemoryWrite, Outputs, RegisterRequest};
+pub use ffi::{Inputs, Line, MemoryAccess, Outputs, RegisterRequest};
 
 /// Processors a card can have: the length of every per-processor array.
 pub const MAX_PROCESSORS: usize = 16;
 
 #[cxx::bridge(namespace = "pointsman")]
 mod ffi {
-    /// A request on a register port, a processor's or the host's.
+    /// A request on a processor's register port.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     struct RegisterRequest {
         /// Write `data`; otherwise read.
         write: bool,
-        /// Byte address: 12 bits at a processor's port, 20 at the host's.
+        /// Byte address, 12 bits.
         address: u32,
         /// Data to write.
         data: u32,
+    }
+
+    /// A line of a processor's memory.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    struct Line {
+        /// The bytes, byte 0 in the lowest bits of word 0.
+        data: [u64; 8],
     }
 
     /// What drives the card's inputs in one cycle. Only what is marked valid reaches the card.
@@ -46,42 +53,78 @@ mod ffi {
         rx_tkeep: u64,
         /// The beat: byte 0, the first on the wire, in the lowest bits of word 0.
         rx_tdata: [u64; 8],
-        /// The host has a request this cycle, `host`.
-        host_valid: bool,
-        /// The host's register port.
-        host: RegisterRequest,
+        /// The network takes a beat this cycle.
+        tx_tready: bool,
+        /// There is a beat of a TLP from the host this cycle; the other `tlp_rx_` fields count only then.
+        tlp_rx_tvalid: bool,
+        /// The TLP's last beat.
+        tlp_rx_tlast: bool,
+        /// The base address register that a request hit.
+        tlp_rx_tbar: u8,
+        /// The TLP's header, DW 0 first, each the number whose highest byte is the first on the link.
+        tlp_rx_theader: [u32; 4],
+        /// The beat of its payload.
+        tlp_rx_tdata: [u64; 8],
+        /// The host takes a beat of a TLP this cycle.
+        tlp_tx_tready: bool,
         /// Bit i: processor i has a request this cycle, `core[i]`.
         core_valid: u16,
         /// The processors' register ports.
         core: [RegisterRequest; 16],
+        /// Bit i: `mem_rdata[i]` answers a read of the memory of processor i.
+        mem_rvalid: u16,
+        /// What was read from the processors' memories.
+        mem_rdata: [Line; 16],
     }
 
-    /// A write into a processor's memory.
+    /// An access to a processor's memory.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-    struct MemoryWrite {
+    struct MemoryAccess {
         /// Byte address of byte 0 of `data`.
         address: u32,
-        /// One bit for every byte of `data` that is written.
+        /// One bit for every byte of `data` that is written; keeps what it held if the access is a read.
         strobe: u64,
-        /// The data, byte 0 in the lowest bits of word 0; words beyond the card's width keep what they held.
+        /// The data, likewise, byte 0 in the lowest bits of word 0; words beyond the card's width keep what they held.
         data: [u64; 8],
     }
 
     /// The card's outputs in one cycle. What is not marked valid keeps what it held before.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     struct Outputs {
-        /// `host_rdata` answers the host's read.
-        host_rvalid: bool,
-        /// Answer to the host's read.
-        host_rdata: u32,
+        /// There is a beat of a frame to send; the other `tx_` fields count only then.
+        tx_tvalid: bool,
+        /// The frame's last beat.
+        tx_tlast: bool,
+        /// One bit for every byte of the beat that belongs to the frame.
+        tx_tkeep: u64,
+        /// The beat.
+        tx_tdata: [u64; 8],
+        /// The card takes a beat of a TLP this cycle.
+        tlp_rx_tready: bool,
+        /// There is a beat of a TLP to the host; the other `tlp_tx_` fields count only then.
+        tlp_tx_tvalid: bool,
+        /// The TLP's last beat.
+        tlp_tx_tlast: bool,
+        /// The TLP's header.
+        tlp_tx_theader: [u32; 4],
+        /// The beat of its payload.
+        tlp_tx_tdata: [u64; 8],
+        /// I2O's level interrupt.
+        host_irq: bool,
+        /// Bit i: processor i's request is taken this cycle.
+        core_ready: u16,
         /// Bit i: `core_rdata[i]` answers processor i's read.
         core_rvalid: u16,
         /// Answers to the processors' reads.
         core_rdata: [u32; 16],
-        /// Bit i: `mem[i]` is written to the memory of processor i.
-        mem_wvalid: u16,
-        /// Writes into the processors' memories.
-        mem: [MemoryWrite; 16],
+        /// Bit i: processor i is interrupted.
+        core_irq: u16,
+        /// Bit i: the memory of processor i is accessed, `mem[i]`.
+        mem_valid: u16,
+        /// Bit i: the access is a write; counts only where `mem_valid` has a bit.
+        mem_write: u16,
+        /// Accesses to the processors' memories.
+        mem: [MemoryAccess; 16],
     }
 
     extern "Rust" {
@@ -258,11 +301,25 @@ pub struct Digest(u64);
 impl Digest {
     /// Adds what is valid in the outputs of one cycle of a card of `width` bits.
     pub fn add(&mut self, outputs: &Outputs, width: usize) {
-        if outputs.host_rvalid {
-            self.add_word(outputs.host_rdata.into());
+        let words = width / 64;
+        self.add_word(
+            u64::from(outputs.host_irq) << 33
+                | u64::from(outputs.tlp_rx_tready) << 32
+                | u64::from(outputs.core_ready) << 16
+                | u64::from(outputs.core_irq),
+        );
+        if outputs.tx_tvalid {
+            self.add_word(outputs.tx_tkeep);
+            self.add_word(outputs.tx_tlast.into());
+            outputs.tx_tdata[..words].iter().for_each(|&word| self.add_word(word));
+        }
+        if outputs.tlp_tx_tvalid {
+            outputs.tlp_tx_theader.iter().for_each(|&word| self.add_word(word.into()));
+            self.add_word(outputs.tlp_tx_tlast.into());
+            outputs.tlp_tx_tdata[..words].iter().for_each(|&word| self.add_word(word));
         }
         // Most cycles are idle at most ports: visit only the processors that have something, in their order.
-        let mut active = outputs.core_rvalid | outputs.mem_wvalid;
+        let mut active = outputs.core_rvalid | outputs.mem_valid;
         while active != 0 {
             let i = active.trailing_zeros() as usize;
             active &= active - 1;
@@ -270,12 +327,14 @@ impl Digest {
                 self.add_word(i as u64);
                 self.add_word(outputs.core_rdata[i].into());
             }
-            if outputs.mem_wvalid >> i & 1 != 0 {
-                let write = &outputs.mem[i];
+            if outputs.mem_valid >> i & 1 != 0 {
+                let access = &outputs.mem[i];
                 self.add_word((MAX_PROCESSORS + i) as u64);
-                self.add_word(write.address.into());
-                self.add_word(write.strobe);
-                write.data[..width / 64].iter().for_each(|&word| self.add_word(word));
+                self.add_word(access.address.into());
+                if outputs.mem_write >> i & 1 != 0 {
+                    self.add_word(access.strobe);
+                    access.data[..words].iter().for_each(|&word| self.add_word(word));
+                }
             }
         }
     }

@@ -24,6 +24,9 @@ template <std::size_t N>
 void put(VlWide<N>& port, const Words& words) { std::memcpy(port.data(), words.data(), 4 * N); }
 template <std::size_t N>
 void get(const VlWide<N>& port, Words& words) { std::memcpy(words.data(), port.data(), 4 * N); }
+using Header = std::array<std::uint32_t, 4>;
+inline void put(VlWide<4>& port, const Header& header) { std::memcpy(port.data(), header.data(), 16); }
+inline void get(const VlWide<4>& port, Header& header) { std::memcpy(header.data(), port.data(), 16); }
 
 // `Digest` in bridge.rs computes the same.
 class Digest {
@@ -102,14 +105,18 @@ class Card final : public Model {
       top_->rx_tlast = inputs.rx_tlast;
       top_->rx_tuser = inputs.rx_tuser;
     }
-    top_->host_valid = inputs.host_valid;
-    if (inputs.host_valid) {
-      top_->host_write = inputs.host.write;
-      top_->host_addr = inputs.host.address;
-      top_->host_wdata = inputs.host.data;
+    top_->tx_tready = inputs.tx_tready;
+    top_->tlp_tx_tready = inputs.tlp_tx_tready;
+    top_->tlp_rx_tvalid = inputs.tlp_rx_tvalid;
+    if (inputs.tlp_rx_tvalid) {
+      put(top_->tlp_rx_tdata, inputs.tlp_rx_tdata);
+      put(top_->tlp_rx_theader, inputs.tlp_rx_theader);
+      top_->tlp_rx_tbar = inputs.tlp_rx_tbar;
+      top_->tlp_rx_tlast = inputs.tlp_rx_tlast;
     }
     if (inputs.core_valid | core_valid_) put_cores(inputs, kProcessors);
     core_valid_ = inputs.core_valid;
+    if (inputs.mem_rvalid) put_lines(inputs, kProcessors);
 
     top_->eval();
     if (trace_) trace_->dump(cycles_ * kPeriod);
@@ -139,9 +146,31 @@ class Card final : public Model {
     }
   }
 
+  template <int... I>
+  void put_lines(const Inputs& inputs, std::integer_sequence<int, I...>) {
+    (put_line<I>(inputs), ...);
+  }
+
+  template <int I>
+  void put_line(const Inputs& inputs) {
+    if (inputs.mem_rvalid >> I & 1) put(Ports::template mem_rdata<I>(*top_), inputs.mem_rdata[I].data);
+  }
+
   void sample(Outputs& outputs) const {
-    outputs.host_rvalid = top_->host_rvalid;
-    if (outputs.host_rvalid) outputs.host_rdata = top_->host_rdata;
+    outputs.host_irq = top_->host_irq;
+    outputs.tlp_rx_tready = top_->tlp_rx_tready;
+    outputs.tx_tvalid = top_->tx_tvalid;
+    if (outputs.tx_tvalid) {
+      outputs.tx_tlast = top_->tx_tlast;
+      outputs.tx_tkeep = top_->tx_tkeep;
+      get(top_->tx_tdata, outputs.tx_tdata);
+    }
+    outputs.tlp_tx_tvalid = top_->tlp_tx_tvalid;
+    if (outputs.tlp_tx_tvalid) {
+      outputs.tlp_tx_tlast = top_->tlp_tx_tlast;
+      get(top_->tlp_tx_theader, outputs.tlp_tx_theader);
+      get(top_->tlp_tx_tdata, outputs.tlp_tx_tdata);
+    }
     get_processors(outputs, kProcessors);
   }
 
@@ -150,11 +179,16 @@ class Card final : public Model {
     const Top& top = *top_;
     // Masks first, each in a register: most cycles are idle at most ports.
     const auto core_rvalid = ((Ports::template core_rvalid<I>(top) << I) | ...);
-    const auto mem_wvalid = ((Ports::template mem_wvalid<I>(top) << I) | ...);
+    const auto mem_valid = ((Ports::template mem_valid<I>(top) << I) | ...);
+    outputs.core_ready = ((Ports::template core_ready<I>(top) << I) | ...);
+    outputs.core_irq = ((Ports::template core_irq<I>(top) << I) | ...);
     outputs.core_rvalid = core_rvalid;
-    outputs.mem_wvalid = mem_wvalid;
+    outputs.mem_valid = mem_valid;
     if (core_rvalid) (get_core<I>(outputs, core_rvalid), ...);
-    if (mem_wvalid) (get_write<I>(outputs, mem_wvalid), ...);
+    if (mem_valid) {
+      outputs.mem_write = ((Ports::template mem_write<I>(top) << I) | ...);
+      (get_access<I>(outputs, mem_valid), ...);
+    }
   }
 
   template <int I>
@@ -163,18 +197,44 @@ class Card final : public Model {
   }
 
   template <int I>
-  void get_write(Outputs& outputs, unsigned valid) const {
+  void get_access(Outputs& outputs, unsigned valid) const {
     if (!(valid >> I & 1)) return;
-    MemoryWrite& write = outputs.mem[I];
-    write.address = Ports::template mem_waddr<I>(*top_);
-    write.strobe = Ports::template mem_wstrb<I>(*top_);
-    get(Ports::template mem_wdata<I>(*top_), write.data);
+    MemoryAccess& access = outputs.mem[I];
+    access.address = Ports::template mem_addr<I>(*top_);
+    if (!Ports::template mem_write<I>(*top_)) return;
+    access.strobe = Ports::template mem_wstrb<I>(*top_);
+    get(Ports::template mem_wdata<I>(*top_), access.data);
   }
 
   // Reads the ports themselves: the loop that the bridge is measured against must not pay for its structs.
   void add_outputs(Digest& digest) const {
-    if (top_->host_rvalid) digest.add(top_->host_rdata);
+    add_flags(digest, kProcessors);
+    if (top_->tx_tvalid) {
+      digest.add(top_->tx_tkeep);
+      digest.add(top_->tx_tlast);
+      add_words(digest, top_->tx_tdata);
+    }
+    if (top_->tlp_tx_tvalid) {
+      for (int word = 0; word < 4; ++word) digest.add(top_->tlp_tx_theader[word]);
+      digest.add(top_->tlp_tx_tlast);
+      add_words(digest, top_->tlp_tx_tdata);
+    }
     add_processors(digest, kProcessors);
+  }
+
+  template <class Port>
+  static void add_words(Digest& digest, const Port& port) {
+    Words words;
+    get(port, words);
+    for (int word = 0; word < Ports::width / 64; ++word) digest.add(words[word]);
+  }
+
+  template <int... I>
+  void add_flags(Digest& digest, std::integer_sequence<int, I...>) const {
+    const Top& top = *top_;
+    const std::uint64_t ready = ((Ports::template core_ready<I>(top) << I) | ...);
+    const std::uint64_t irq = ((Ports::template core_irq<I>(top) << I) | ...);
+    digest.add(std::uint64_t{top.host_irq} << 33 | std::uint64_t{top.tlp_rx_tready} << 32 | ready << 16 | irq);
   }
 
   template <int... I>
@@ -188,13 +248,13 @@ class Card final : public Model {
       digest.add(I);
       digest.add(Ports::template core_rdata<I>(*top_));
     }
-    if (Ports::template mem_wvalid<I>(*top_)) {
+    if (Ports::template mem_valid<I>(*top_)) {
       digest.add(16 + I);
-      digest.add(Ports::template mem_waddr<I>(*top_));
-      digest.add(Ports::template mem_wstrb<I>(*top_));
-      Words words;
-      get(Ports::template mem_wdata<I>(*top_), words);
-      for (int word = 0; word < Ports::width / 64; ++word) digest.add(words[word]);
+      digest.add(Ports::template mem_addr<I>(*top_));
+      if (Ports::template mem_write<I>(*top_)) {
+        digest.add(Ports::template mem_wstrb<I>(*top_));
+        add_words(digest, Ports::template mem_wdata<I>(*top_));
+      }
     }
   }
 

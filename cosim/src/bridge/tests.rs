@@ -17,9 +17,11 @@ struct Expectation {
     before: Inputs,
     /// Beats since the reset, as the fixture counted them before the edge that ended the last cycle.
     beats: u32,
-    /// Two ports as they were when they were last valid: an idle port holds.
+    /// What ports that are idle now held when they were last valid.
     held_tdata: u64,
     held_address: u32,
+    held_header: u32,
+    held_lines: [Line; 16],
 }
 
 impl Expectation {
@@ -32,28 +34,63 @@ impl Expectation {
         if now.core_valid & 1 != 0 {
             self.held_address = now.core[0].address;
         }
-        expected.host_rvalid = now.host_valid && !now.host.write;
-        if expected.host_rvalid {
-            expected.host_rdata = (self.held_tdata as u32 ^ self.held_address) << 20 | now.host.address;
+        if now.tlp_rx_tvalid {
+            self.held_header = now.tlp_rx_theader[3];
         }
-        (expected.core_rvalid, expected.mem_wvalid) = (0, 0);
+        expected.host_irq =
+            (self.held_tdata >> 3 ^ u64::from(self.held_address) >> 5 ^ u64::from(self.held_header) >> 31) & 1 == 1;
+        expected.tlp_rx_tready = now.tlp_rx_tvalid && now.tlp_rx_tdata[0] & 1 == 1;
+        let words = preset.width / 64;
+        expected.tx_tvalid = before.rx_tvalid && before.tx_tready;
+        if expected.tx_tvalid {
+            expected.tx_tlast = before.rx_tlast;
+            expected.tx_tkeep = !before.rx_tkeep & (u64::MAX >> (64 - preset.width / 8));
+            expected.tx_tdata[..words].copy_from_slice(&before.rx_tdata[..words]);
+        }
+        expected.tlp_tx_tvalid = before.tlp_rx_tvalid && before.tlp_tx_tready;
+        if expected.tlp_tx_tvalid {
+            expected.tlp_tx_tlast = before.tlp_rx_tlast;
+            let [d0, d1, d2, d3] = before.tlp_rx_theader;
+            expected.tlp_tx_theader = [d3 ^ u32::from(before.tlp_rx_tbar), d0, d1, d2];
+            for word in 0..words {
+                expected.tlp_tx_tdata[word] = !before.tlp_rx_tdata[word];
+            }
+        }
+        (expected.core_rvalid, expected.core_ready, expected.core_irq, expected.mem_valid) = (0, 0, 0, 0);
+        let mut writes = 0;
         for i in 0..preset.processors {
             let request = before.core[i];
+            if before.core_valid >> i & 1 != 0 {
+                expected.core_ready |= 1 << i;
+            }
             if before.core_valid >> i & 1 != 0 && !request.write {
                 expected.core_rvalid |= 1 << i;
                 expected.core_rdata[i] = request.data.wrapping_add(request.address);
             }
+            // Lines that were given in the cycle before, or held since.
+            if before.mem_rvalid >> i & 1 != 0 {
+                self.held_lines[i] = before.mem_rdata[i];
+            }
+            expected.core_irq |= ((self.held_lines[i].data[0] & 1) as u16) << i;
             if before.rx_tvalid && before.rx_tdata[0] >> i & 1 != 0 {
-                expected.mem_wvalid |= 1 << i;
+                expected.mem_valid |= 1 << i;
                 let flags = u32::from(before.rx_tlast) << 1 | u32::from(before.rx_tuser);
-                expected.mem[i].address = self.beats << 8 | (i as u32) << 2 | flags;
-                expected.mem[i].strobe = before.rx_tkeep;
-                for word in 0..preset.width / 64 {
-                    expected.mem[i].data[word] = !before.rx_tdata[word];
+                expected.mem[i].address = (self.beats << 8 | (i as u32) << 2 | flags) & 0xff_ffff;
+                if before.rx_tlast {
+                    expected.mem[i].strobe = before.rx_tkeep;
+                    for word in 0..words {
+                        expected.mem[i].data[word] = !self.held_lines[i].data[word];
+                    }
                 }
             }
+            if before.rx_tlast {
+                writes |= 1 << i;
+            }
         }
-        self.beats = if before.reset { 0 } else { (self.beats + u32::from(before.rx_tvalid)) & 0xff_ffff };
+        if expected.mem_valid != 0 {
+            expected.mem_write = writes;
+        }
+        self.beats = if before.reset { 0 } else { (self.beats + u32::from(before.rx_tvalid)) & 0xffff };
         self.before = *now;
         expected
     }
@@ -79,8 +116,7 @@ impl Random {
         let request = |random: &mut Self, bits: u32| RegisterRequest {
             write: random.flag(),
             address: (random.next() as u32) & ((1 << bits) - 1),
-            // Never the request that stops the fixture.
-            data: (random.next() as u32) & 0x7fff_ffff,
+            data: random.next() as u32,
         };
         Inputs {
             reset: self.next().is_multiple_of(64),
@@ -89,10 +125,23 @@ impl Random {
             rx_tuser: self.flag(),
             rx_tkeep: self.next() >> (64 - preset.width / 8),
             rx_tdata: std::array::from_fn(|_| self.next()),
-            host_valid: self.flag(),
-            host: request(self, 20),
+            tx_tready: self.flag(),
+            tlp_rx_tvalid: self.flag(),
+            tlp_rx_tlast: self.flag(),
+            tlp_rx_tbar: (self.next() & 7) as u8,
+            // Never the header that stops the fixture.
+            tlp_rx_theader: [
+                self.next() as u32 & 0x7fff_ffff,
+                self.next() as u32,
+                self.next() as u32,
+                self.next() as u32,
+            ],
+            tlp_rx_tdata: std::array::from_fn(|_| self.next()),
+            tlp_tx_tready: self.flag(),
             core_valid: (self.next() & self.next()) as u16,
             core: std::array::from_fn(|_| request(self, 12)),
+            mem_rvalid: self.next() as u16,
+            mem_rdata: std::array::from_fn(|_| Line { data: std::array::from_fn(|_| self.next()) }),
         }
     }
 }
@@ -115,7 +164,7 @@ fn every_field_of_every_valid_port_arrives_in_its_cycle_and_idle_ports_hold() {
             let expected = expectation.outputs(&inputs, &outputs, nic.preset());
             nic.tick(&inputs, &mut outputs).unwrap();
             assert_eq!(outputs, expected, "{name}, cycle {}", nic.cycles() - 1);
-            compared += outputs.mem_wvalid.count_ones() + outputs.core_rvalid.count_ones();
+            compared += outputs.mem_valid.count_ones() + outputs.core_rvalid.count_ones();
         }
         assert_eq!(nic.cycles(), 4_000);
         // A beat is there every other cycle, and half the processors take it; a quarter of the requests is valid, half of
@@ -129,13 +178,11 @@ fn every_field_of_every_valid_port_arrives_in_its_cycle_and_idle_ports_hold() {
 fn an_answer_that_depends_on_this_cycles_request_is_in_this_cycles_outputs() {
     let mut nic = Nic::new("fixture_n2w64").unwrap();
     let mut outputs = Outputs::default();
-    for address in [0x12345, 0x54321] {
-        let host = RegisterRequest { address, ..Default::default() };
-        nic.tick(&Inputs { host_valid: true, host, ..Default::default() }, &mut outputs).unwrap();
-        assert_eq!((outputs.host_rvalid, outputs.host_rdata), (true, address));
+    for answer in [true, false] {
+        let tlp_rx_tdata = [u64::from(answer), 0, 0, 0, 0, 0, 0, 0];
+        nic.tick(&Inputs { tlp_rx_tvalid: true, tlp_rx_tdata, ..Default::default() }, &mut outputs).unwrap();
+        assert_eq!(outputs.tlp_rx_tready, answer);
     }
-    nic.tick(&Inputs::default(), &mut outputs).unwrap();
-    assert!(!outputs.host_rvalid);
 }
 
 #[test]
@@ -155,7 +202,7 @@ fn a_replay_gives_the_digest_of_the_same_ticks() {
         // One cycle more, one cycle less, and one bit of one cycle are all seen.
         assert_ne!(Nic::new(name).unwrap().replay(&inputs, 1_233).unwrap(), digest);
         let mut other = inputs;
-        let beat = other.iter_mut().find(|i| i.rx_tvalid && i.rx_tdata[0] & 1 != 0).unwrap();
+        let beat = other.iter_mut().find(|i| i.rx_tvalid && i.tx_tready).unwrap();
         beat.rx_tdata[ticked.width() / 64 - 1] ^= 1 << 63;
         assert_ne!(Nic::new(name).unwrap().replay(&other, 1_234).unwrap(), digest);
     }
@@ -188,11 +235,7 @@ fn models_in_several_threads_do_not_disturb_each_other() {
 
 #[test]
 fn a_model_that_stops_is_an_error_and_not_the_end_of_the_process() {
-    let stop = Inputs {
-        host_valid: true,
-        host: RegisterRequest { write: true, address: 0, data: 0xdead_dead },
-        ..Inputs::default()
-    };
+    let stop = Inputs { tlp_rx_tvalid: true, tlp_rx_theader: [0xdead_dead, 0, 0, 0], ..Inputs::default() };
     let mut nic = Nic::new("fixture_n2w64").unwrap();
     let mut outputs = Outputs::default();
     nic.tick(&Inputs::default(), &mut outputs).unwrap();
