@@ -457,3 +457,6 @@ impl Logic for MfaQueues {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
