@@ -14,7 +14,7 @@
 //! | `level`      | out | ADDRESS + 1 | entries held, those not yet on show included; reset value 0        |
 //!
 //! Latency: [`LATENCY`] cycles from a push into an empty queue to `head_valid`. Throughput: one push and one pop per cycle.
-//! Holds 2^ADDRESS entries.
+//! Holds 2^ADDRESS entries, or as many as [`Queue::new`] was told.
 
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -48,13 +48,21 @@ pub struct Queue<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> {
     accepted: Signal<Local, Bit>,
     taken: Signal<Local, Bit>,
     advance: Signal<Local, Bit>,
-    next_read: Signal<Local, Bits<LEVEL>>,
+    read_next: Signal<Local, Bits<LEVEL>>,
     depth: Constant<Bits<LEVEL>>,
 }
 
 impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Default for Queue<WIDTH, ADDRESS, LEVEL> {
     fn default() -> Self {
+        Self::new(1 << ADDRESS)
+    }
+}
+
+impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Queue<WIDTH, ADDRESS, LEVEL> {
+    /// A queue of `depth` entries: a power of two from 4 to 2^ADDRESS.
+    pub fn new(depth: usize) -> Self {
         assert_eq!(ADDRESS + 1, LEVEL);
+        assert!(depth.is_power_of_two() && (4..=1 << ADDRESS).contains(&depth), "a queue of {depth} entries");
         Self {
             clock: Default::default(),
             reset: Default::default(),
@@ -66,7 +74,7 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Default for Q
             head_data: Default::default(),
             level: Default::default(),
             // A read that meets the write of its own address is not believed: `fetched` goes by the count before the write.
-            entries: Memory::new(1 << ADDRESS, Collision::Discarded),
+            entries: Memory::new(depth, Collision::Discarded),
             write_count: Default::default(),
             read_count: Default::default(),
             held: Default::default(),
@@ -76,8 +84,8 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Default for Q
             accepted: Default::default(),
             taken: Default::default(),
             advance: Default::default(),
-            next_read: Default::default(),
-            depth: Constant::new((1u64 << ADDRESS).to_bits()),
+            read_next: Default::default(),
+            depth: Constant::new((depth as u64).to_bits()),
         }
     }
 }
@@ -101,13 +109,15 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Que
 
         // The entry at the memory's output moves up when the head is empty or being taken.
         self.advance.next = self.fetched.q.val() & (self.taken.val() | !self.shown.q.val());
-        self.next_read.next = self.read_count.q.val();
+        // `advance` is the last signal to settle: both outcomes are ready before it chooses.
+        self.read_next.next = self.read_count.q.val() + 1;
+        self.entries.read_address.next = bit_cast::<ADDRESS, LEVEL>(self.read_count.q.val());
+        self.fetched.d.next = self.read_count.q.val() != self.write_count.q.val();
         if self.advance.val() {
-            self.next_read.next = self.read_count.q.val() + 1;
+            self.read_count.d.next = self.read_next.val();
+            self.entries.read_address.next = bit_cast::<ADDRESS, LEVEL>(self.read_next.val());
+            self.fetched.d.next = self.read_next.val() != self.write_count.q.val();
         }
-        self.read_count.d.next = self.next_read.val();
-        self.entries.read_address.next = bit_cast::<ADDRESS, LEVEL>(self.next_read.val());
-        self.fetched.d.next = self.next_read.val() != self.write_count.q.val();
         if self.taken.val() {
             self.shown.d.next = false;
         }
@@ -133,6 +143,71 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Que
             self.held.d.next = 0.into();
             self.fetched.d.next = false;
             self.shown.d.next = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    type Dut = Queue<8, 4, 5>;
+
+    /// One clock cycle; what was on show and whether the queue was full before its edge.
+    fn cycle(dut: &mut Dut, push: Option<u64>, pop: bool) -> (Option<u64>, bool) {
+        dut.push.next = push.is_some();
+        dut.push_data.next = push.unwrap_or_default().to_bits();
+        dut.pop.next = pop;
+        dut.clock.next = false.into();
+        assert!(simulate(dut, 10));
+        let shown = dut.head_valid.val().then(|| dut.head_data.val().to_u64());
+        let full = dut.full.val();
+        dut.clock.next = true.into();
+        assert!(simulate(dut, 10));
+        (shown, full)
+    }
+
+    #[test]
+    fn an_entry_is_on_show_after_the_latency_and_stays() {
+        let mut dut = Dut::new(4);
+        assert_eq!(cycle(&mut dut, Some(0x5a), false), (None, false));
+        for _ in 1..LATENCY {
+            assert_eq!(cycle(&mut dut, None, true), (None, false), "a pop of what is not on show does nothing");
+        }
+        assert_eq!(cycle(&mut dut, None, false), (Some(0x5a), false));
+        assert_eq!(cycle(&mut dut, None, true), (Some(0x5a), false));
+        assert_eq!(cycle(&mut dut, None, false), (None, false));
+    }
+
+    #[test]
+    fn any_depth_keeps_order_and_refuses_what_does_not_fit() {
+        for depth in [4, 8, 16] {
+            let mut dut = Dut::new(depth);
+            let (mut model, mut seed, mut taken, mut refused) = (VecDeque::new(), 0x9e37_79b9u32, 0, 0);
+            for n in 0..2000u32 {
+                // xorshift32
+                seed ^= seed << 13;
+                seed ^= seed >> 17;
+                seed ^= seed << 5;
+                // Phases that fill and phases that drain.
+                let (often, seldom) = (seed & 3 != 0, seed >> 8 & 3 == 0);
+                let (push, pop) = if n / 50 % 2 == 0 { (often, seldom) } else { (seldom, often) };
+                let data = u64::from(seed >> 24);
+                assert_eq!(dut.level.val().to_u64() as usize, model.len());
+                let (shown, full) = cycle(&mut dut, push.then_some(data), pop);
+                assert_eq!(full, model.len() == depth);
+                if pop && let Some(shown) = shown {
+                    assert_eq!(model.pop_front(), Some(shown));
+                    taken += 1;
+                }
+                if push && !full {
+                    model.push_back(data);
+                }
+                refused += u32::from(push && full);
+            }
+            assert!(taken > 500 && refused > 100, "depth {depth}: {taken} taken, {refused} refused");
         }
     }
 }
