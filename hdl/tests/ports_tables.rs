@@ -10,7 +10,7 @@ use hdl::memory::{Collision, Memory};
 type Port = (String, String, usize);
 
 /// Values of the parameters that the tables name, in the instances emitted here.
-const PARAMETERS: [(&str, usize); 10] = [
+const PARAMETERS: [(&str, usize); 11] = [
     ("W", 64),
     ("W/8", 8),
     ("N", 4),
@@ -21,6 +21,7 @@ const PARAMETERS: [(&str, usize); 10] = [
     ("ADDRESS + 1", 6),
     ("LEVEL", 6),
     ("DEPTH", 32),
+    ("HEADER", 128),
 ];
 
 fn documented(page: &str) -> Vec<Port> {
@@ -90,6 +91,9 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "reta": hdl::reta::Reta::new(4),
         "stats": hdl::stats::Stats::new(48),
         "stream": hdl::stream::FrameIngress::<64, 8>::default(),
+        "tlp_egress": hdl::tlp_egress::TlpEgress::<64>::default(),
+        "tlp_ingress": hdl::tlp_ingress::TlpIngress::<64>::default(),
+        "tlp_stage": hdl::tlp_stage::TlpStage::<64, 128>::default(),
         "toeplitz": hdl::toeplitz::Toeplitz::<64, 95>::default(),
         "verdict_queue": hdl::verdict_queue::VerdictQueue::new(4),
         "word_decode": hdl::word_decode::WordDecode::default(),
