@@ -5,7 +5,7 @@ use std::{fs, io};
 
 use abi::csr::{CORE, HOST};
 use abi::params::NicParams;
-use abi::render::{CHeader, Markdown};
+use abi::render::{CHeader, Markdown, Svd};
 use clap::{Args, ValueEnum};
 
 use crate::failure::Failure;
@@ -50,6 +50,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.block == Block::Nic {
         files.push(("registers.md".into(), register_document(params)));
         files.push(("pointsman_registers.h".into(), register_header()));
+        files.push(("pointsman.svd".into(), Svd(&[HOST, CORE]).to_string()));
     }
     let dir = &arguments.output;
     let unwritable = |problem: io::Error| Failure::Unwritable { file: dir.clone(), problem };

@@ -1,30 +1,90 @@
-//! A processor's side of the receive path: its free and post queues behind its register port.
+//! A processor's register port: its registers, its receive queues, its interrupts; everything else it writes is passed on.
 //!
-//! | port             | dir | width | meaning                                                                          |
-//! |------------------|-----|-------|----------------------------------------------------------------------------------|
-//! | `index`          | in  | 32    | INDEX: the processor's number and N                                              |
-//! | `core_valid`     | in  | 1     | the processor asks for a register                                                |
-//! | `core_write`     | in  | 1     | to write it                                                                      |
-//! | `core_addr`      | in  | 12    | byte offset, see [`abi::csr::CORE`]; the low two bits are ignored                |
-//! | `core_wdata`     | in  | 32    | what to write                                                                    |
-//! | `core_rvalid`    | out | 1     | answer to a read; reset value 0                                                  |
-//! | `core_rdata`     | out | 32    | what it reads; 0 where there is no register                                      |
-//! | `buffer_valid`   | out | 1     | a free buffer is at hand; reset value 0                                          |
-//! | `buffer_address` | out | 32    | its address, 64-byte aligned                                                     |
-//! | `post_room`      | out | 1     | the post queue has room for a frame; reset value 1                               |
-//! | `post`           | in  | 1     | the buffer at hand is filled: post it, go on to the next                         |
-//! | `post_status`    | in  | 32    | its RX_STATUS                                                                    |
-//! | `post_hash`      | in  | 32    | its RX_HASH                                                                      |
+//! | port             | dir | width | meaning |
+//! |------------------|-----|-------|---------|
+//! | `index`              | in  | 32    | INDEX: the processor's number and N |
+//! | `core_valid`         | in  | 1     | the processor asks for a register |
+//! | `core_ready`         | out | 1     | the request is taken; low while an earlier one waits for a shared queue |
+//! | `core_write`         | in  | 1     | to write it |
+//! | `core_addr`          | in  | 12    | byte offset, see [`mod@abi::csr::core`]; the low two bits are ignored |
+//! | `core_wdata`         | in  | 32    | what to write |
+//! | `core_rvalid`        | out | 1     | answer to a read; reset value 0 |
+//! | `core_rdata`         | out | 32    | what it reads; 0 where there is no register |
+//! | `core_irq`           | out | 1     | level interrupt; reset value 0 |
+//! | `clock_time`         | in  | 64    | TIME |
+//! | `buffer_valid`       | out | 1     | a free receive buffer is at hand; reset value 0 |
+//! | `buffer_address`     | out | 32    | its address, 64-byte aligned |
+//! | `post_room`          | out | 1     | the receive post queue has room for a frame; reset value 1 |
+//! | `post`               | in  | 1     | the buffer at hand is filled: post it, go on to the next |
+//! | `post_status`        | in  | 32    | its RX_STATUS |
+//! | `post_hash`          | in  | 32    | its RX_HASH |
+//! | `send_push`          | out | 1     | a frame to send |
+//! | `send_address`       | out | 24    | where it lies |
+//! | `send_length`        | out | 14    | its length |
+//! | `send_checksum`      | out | 32    | TX_CHECKSUM |
+//! | `send_room`          | in  | 7     | TX_POST |
+//! | `sent_valid`         | in  | 1     | a buffer comes back |
+//! | `sent`               | in  | 25    | TX_DONE |
+//! | `sent_take`          | out | 1     | it is taken |
+//! | `in_base`            | out | 18    | bits 23:6 of IN_BASE |
+//! | `in_size`            | out | 5     | IN_FRAME_SIZE |
+//! | `in_frames`          | out | 11    | IN_FRAMES |
+//! | `free_inbound`       | out | 1     | `mfa` is an empty frame for the host |
+//! | `take_inbound`       | out | 1     | the message on show is taken |
+//! | `inbound_head`       | in  | 32    | IN_POST: the message on show, or all ones |
+//! | `in_free_level`      | in  | 11    | IN_LEVELS.FREE |
+//! | `in_post_level`      | in  | 11    | IN_LEVELS.POSTED |
+//! | `command_waits`      | in  | 1     | a message with a command waits |
+//! | `data_waits`         | in  | 1     | a message with data waits |
+//! | `take_outbound`      | out | 1     | wants an empty outbound frame, until it is given |
+//! | `take_outbound_done` | in  | 1     | it is given |
+//! | `outbound_mfa`       | in  | 32    | it, or all ones |
+//! | `post_outbound`      | out | 1     | `mfa` is a message for the host, until it is taken |
+//! | `post_outbound_done` | in  | 1     | it is taken |
+//! | `mfa`                | out | 32    | the MFA that is handed in or posted |
+//! | `out_free_level`     | in  | 11    | OUT_LEVELS.FREE |
+//! | `out_post_level`     | in  | 11    | OUT_LEVELS.POSTED |
+//! | `out_base_high`      | in  | 32    | OUT_BASE_HIGH |
+//! | `out_size`           | in  | 5     | OUT_FRAME_SIZE |
+//! | `mfa_refused`        | in  | 1     | an MFA of this processor is refused |
+//! | `refused_mfa`        | in  | 32    | it |
+//! | `ring`               | out | 1     | rings the host |
+//! | `dma_push`           | out | 1     | a descriptor |
+//! | `dma_descriptor`     | out | 224   | it, see [`abi::dma`] |
+//! | `dma_room`           | in  | 5     | DMA_PUSH |
+//! | `dma_done_valid`     | in  | 1     | a report is on show |
+//! | `dma_done`           | in  | 64    | it |
+//! | `dma_take`           | out | 1     | it is taken |
+//! | `busy`               | out | 1     | BUSY |
+//! | `busy_all`           | in  | 16    | BUSY_ALL |
+//! | `send_to_j`          | out | 1     | wants to send `message` to processor j, until it is done |
+//! | `send_done_j`        | in  | 1     | it is done |
+//! | `send_refused_j`     | in  | 1     | with it: it was refused, the queue was full |
+//! | `message`            | out | 128   | the message: kind, address, length, context |
+//! | `message_room_j`     | in  | 5     | how many more messages to processor j fit |
+//! | `take_from_j`        | out | 1     | wants the oldest message from processor j, until it is given |
+//! | `take_done_j`        | in  | 1     | it is given |
+//! | `taken_message`      | in  | 128   | it |
+//! | `taken_valid`        | in  | 1     | there was one |
+//! | `message_level_j`    | in  | 5     | messages from processor j that wait |
+//! | `refused`            | out | 1     | something that this processor wrote is refused |
 //!
-//! Latency: reads answer after [`abi::csr::Space::read_latency`] cycles. Throughput: one request and one post per cycle. Never stalls.
-//! Implements: ¶66 (packets reach the processor from the dispatch logic).
+//! Latency: reads answer [`abi::csr::Space::read_latency`] cycles after they were taken. Throughput: one request per cycle. What goes
+//! through a queue that processors share (OUT_FREE, OUT_POST, MESSAGE_SEND, MESSAGE_TAKE) waits for its turn, and the requests behind it.
+//! Reset values: the register table's.
+//! Implements: ¶66 (what a processor sees of the card), ¶68 (messages, the busy flag), ¶69 (the processor's side of the MFA queues).
 
-use abi::csr;
+use abi::csr::{self, Hardware};
 use abi::limits::RECEIVE_QUEUE_DEPTH;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
+use crate::concat::Concat;
+use crate::interrupt_controller::InterruptController;
+use crate::levels::Levels;
+use crate::many;
 use crate::queue::Queue;
+use crate::register_file::RegisterFile;
 
 /// An entry of the receive post queue.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
@@ -34,6 +94,46 @@ struct Posted {
     hash: Bits<32>,
 }
 
+/// Two words, low one first.
+#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
+struct Wide {
+    low: Bits<32>,
+    high: Bits<32>,
+}
+
+/// IRQ_STATUS from bit 1 up.
+#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
+struct Causes {
+    command: Bit,
+    data: Bit,
+    message: Bit,
+    receive: Bit,
+    transmit: Bit,
+    dma: Bit,
+    error: Bit,
+}
+
+/// A DMA descriptor, as [`abi::dma`] lays it out.
+#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
+struct Descriptor {
+    source: Bits<32>,
+    source_high: Bits<32>,
+    destination: Bits<32>,
+    destination_high: Bits<32>,
+    control: Bits<32>,
+    mfa: Bits<32>,
+    context: Bits<32>,
+}
+
+/// A message to another processor.
+#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
+struct Message {
+    kind: Bits<32>,
+    address: Bits<32>,
+    length: Bits<32>,
+    context: Bits<32>,
+}
+
 /// See the module's page.
 #[derive(LogicBlock)]
 pub struct CorePort {
@@ -41,94 +141,279 @@ pub struct CorePort {
     pub reset: Signal<In, Bit>,
     pub index: Signal<In, Bits<32>>,
     pub core_valid: Signal<In, Bit>,
+    pub core_ready: Signal<Out, Bit>,
     pub core_write: Signal<In, Bit>,
     pub core_addr: Signal<In, Bits<12>>,
     pub core_wdata: Signal<In, Bits<32>>,
     pub core_rvalid: Signal<Out, Bit>,
     pub core_rdata: Signal<Out, Bits<32>>,
+    pub core_irq: Signal<Out, Bit>,
+    pub clock_time: Signal<In, Bits<64>>,
     pub buffer_valid: Signal<Out, Bit>,
     pub buffer_address: Signal<Out, Bits<32>>,
     pub post_room: Signal<Out, Bit>,
     pub post: Signal<In, Bit>,
     pub post_status: Signal<In, Bits<32>>,
     pub post_hash: Signal<In, Bits<32>>,
+    pub send_push: Signal<Out, Bit>,
+    pub send_address: Signal<Out, Bits<24>>,
+    pub send_length: Signal<Out, Bits<14>>,
+    pub send_checksum: Signal<Out, Bits<32>>,
+    pub send_room: Signal<In, Bits<7>>,
+    pub sent_valid: Signal<In, Bit>,
+    pub sent: Signal<In, Bits<25>>,
+    pub sent_take: Signal<Out, Bit>,
+    pub in_base: Signal<Out, Bits<18>>,
+    pub in_size: Signal<Out, Bits<5>>,
+    pub in_frames: Signal<Out, Bits<11>>,
+    pub free_inbound: Signal<Out, Bit>,
+    pub take_inbound: Signal<Out, Bit>,
+    pub inbound_head: Signal<In, Bits<32>>,
+    pub in_free_level: Signal<In, Bits<11>>,
+    pub in_post_level: Signal<In, Bits<11>>,
+    pub command_waits: Signal<In, Bit>,
+    pub data_waits: Signal<In, Bit>,
+    pub take_outbound: Signal<Out, Bit>,
+    pub take_outbound_done: Signal<In, Bit>,
+    pub outbound_mfa: Signal<In, Bits<32>>,
+    pub post_outbound: Signal<Out, Bit>,
+    pub post_outbound_done: Signal<In, Bit>,
+    pub mfa: Signal<Out, Bits<32>>,
+    pub out_free_level: Signal<In, Bits<11>>,
+    pub out_post_level: Signal<In, Bits<11>>,
+    pub out_base_high: Signal<In, Bits<32>>,
+    pub out_size: Signal<In, Bits<5>>,
+    pub mfa_refused: Signal<In, Bit>,
+    pub refused_mfa: Signal<In, Bits<32>>,
+    pub ring: Signal<Out, Bit>,
+    pub dma_push: Signal<Out, Bit>,
+    pub dma_descriptor: Signal<Out, Bits<224>>,
+    pub dma_room: Signal<In, Bits<5>>,
+    pub dma_done_valid: Signal<In, Bit>,
+    pub dma_done: Signal<In, Bits<64>>,
+    pub dma_take: Signal<Out, Bit>,
+    pub busy: Signal<Out, Bit>,
+    pub busy_all: Signal<In, Bits<16>>,
+    pub send_to: Vec<Signal<Out, Bit>>,
+    pub send_done: Vec<Signal<In, Bit>>,
+    pub send_refused: Vec<Signal<In, Bit>>,
+    pub message: Signal<Out, Bits<128>>,
+    pub message_room: Vec<Signal<In, Bits<5>>>,
+    pub take_from: Vec<Signal<Out, Bit>>,
+    pub take_done: Vec<Signal<In, Bit>>,
+    pub taken_message: Signal<In, Bits<128>>,
+    pub taken_valid: Signal<In, Bit>,
+    pub message_level: Vec<Signal<In, Bits<5>>>,
+    pub refused: Signal<Out, Bit>,
+    registers: RegisterFile<12>,
     free: Queue<32, 8, 9>,
     posted: Queue<96, 8, 9>,
-    asked: DFF<Bit>,
-    writes: DFF<Bit>,
-    place: DFF<Bits<12>>,
-    wdata: DFF<Bits<32>>,
-    reads: Signal<Local, Bit>,
-    reads_post: Signal<Local, Bit>,
-    writes_free: Signal<Local, Bit>,
+    interrupts: InterruptController,
+    held: Signal<Local, Bit>,
+    timer_word: Signal<Local, Wide>,
     entry: Signal<Local, Posted>,
+    descriptor: Signal<Local, Descriptor>,
+    sending: Signal<Local, Message>,
+    in_levels: Levels,
+    out_levels: Levels,
+    error: Signal<Local, Bit>,
+    causes: Signal<Local, Causes>,
+    pending: Concat<32>,
+    room_word: Vec<Concat<32>>,
+    level_word: Vec<Concat<32>>,
     taken_status: DFF<Bits<32>>,
     taken_hash: DFF<Bits<32>>,
-    refused: DFF<Bits<32>>,
-    rvalid: DFF<Bit>,
-    rdata: DFF<Bits<32>>,
+    time_high: DFF<Bits<32>>,
+    report_context: DFF<Bits<32>>,
+    taken: DFF<Bits<128>>,
+    last_refused: DFF<Bits<32>>,
+    rx_refused: DFF<Bits<32>>,
+    tx_refused: DFF<Bits<32>>,
+    mfas_refused: DFF<Bits<32>>,
+    dma_refused: DFF<Bits<32>>,
+    messages_refused: DFF<Bits<32>>,
+    rx_error: Signal<Local, Bit>,
+    tx_error: Signal<Local, Bit>,
+    dma_error: Signal<Local, Bit>,
+    message_error: Signal<Local, Bit>,
     aligned: Constant<Bits<32>>,
     empty: Constant<Bits<32>>,
     depth: Constant<Bits<9>>,
-    id: Constant<Bits<32>>,
-    id_place: Constant<Bits<12>>,
-    index_place: Constant<Bits<12>>,
-    free_place: Constant<Bits<12>>,
-    post_place: Constant<Bits<12>>,
-    status_place: Constant<Bits<12>>,
-    hash_place: Constant<Bits<12>>,
-    level_place: Constant<Bits<12>>,
-    refused_place: Constant<Bits<12>>,
+    _processors: usize,
 }
 
-impl Default for CorePort {
-    fn default() -> Self {
+impl CorePort {
+    /// The port of one of `processors` processors.
+    pub fn new(processors: usize) -> Self {
         assert_eq!(RECEIVE_QUEUE_DEPTH, 1 << 8);
+        // Registers are taken by number below, as the HDL has no named indices.
+        let names = |kind| RegisterFile::<12>::names(&csr::CORE, 1, kind);
+        let stored = [
+            "TX_ADDRESS",
+            "TX_CHECKSUM",
+            "IRQ_MASK",
+            "COMPARE",
+            "COMPARE high",
+            "IN_BASE",
+            "IN_FRAME_SIZE",
+            "IN_FRAMES",
+            "DMA_SOURCE",
+            "DMA_SOURCE high",
+            "DMA_DESTINATION",
+            "DMA_DESTINATION high",
+            "DMA_CONTROL",
+            "DMA_MFA",
+            "BUSY",
+            "MESSAGE_ADDRESS",
+            "MESSAGE_LENGTH",
+            "MESSAGE_CONTEXT",
+        ];
+        assert_eq!(names(Hardware::Reads), stored);
+        let driven = [
+            "INDEX",
+            "RX_FREE",
+            "RX_POST",
+            "RX_STATUS",
+            "RX_HASH",
+            "RX_LEVEL",
+            "RX_REFUSED",
+            "TX_POST",
+            "TX_DONE",
+            "TX_REFUSED",
+            "IRQ_STATUS",
+            "TIME",
+            "TIME high",
+            "IN_FREE",
+            "IN_POST",
+            "IN_LEVELS",
+            "MFA_REFUSED",
+            "REFUSED_MFA",
+            "OUT_FREE",
+            "OUT_POST",
+            "OUT_LEVELS",
+            "OUT_BASE_HIGH",
+            "OUT_FRAME_SIZE",
+            "HOST_RING",
+            "DMA_PUSH",
+            "DMA_DONE",
+            "DMA_CONTEXT",
+            "DMA_REFUSED",
+            "BUSY_ALL",
+            "MESSAGE_PENDING",
+            "TAKEN_ADDRESS",
+            "TAKEN_LENGTH",
+            "TAKEN_CONTEXT",
+            "MESSAGE_REFUSED",
+            "MESSAGE_SEND 0",
+            "MESSAGE_TAKE 0",
+            "MESSAGE_LEVEL 0",
+        ];
+        assert_eq!(names(Hardware::Drives), driven);
         let word = |value: u32| Constant::new((value as u64).to_bits());
-        let place = |offset: u32| Constant::new((offset as u64).to_bits());
         Self {
             clock: Default::default(),
             reset: Default::default(),
             index: Default::default(),
             core_valid: Default::default(),
+            core_ready: Default::default(),
             core_write: Default::default(),
             core_addr: Default::default(),
             core_wdata: Default::default(),
             core_rvalid: Default::default(),
             core_rdata: Default::default(),
+            core_irq: Default::default(),
+            clock_time: Default::default(),
             buffer_valid: Default::default(),
             buffer_address: Default::default(),
             post_room: Default::default(),
             post: Default::default(),
             post_status: Default::default(),
             post_hash: Default::default(),
+            send_push: Default::default(),
+            send_address: Default::default(),
+            send_length: Default::default(),
+            send_checksum: Default::default(),
+            send_room: Default::default(),
+            sent_valid: Default::default(),
+            sent: Default::default(),
+            sent_take: Default::default(),
+            in_base: Default::default(),
+            in_size: Default::default(),
+            in_frames: Default::default(),
+            free_inbound: Default::default(),
+            take_inbound: Default::default(),
+            inbound_head: Default::default(),
+            in_free_level: Default::default(),
+            in_post_level: Default::default(),
+            command_waits: Default::default(),
+            data_waits: Default::default(),
+            take_outbound: Default::default(),
+            take_outbound_done: Default::default(),
+            outbound_mfa: Default::default(),
+            post_outbound: Default::default(),
+            post_outbound_done: Default::default(),
+            mfa: Default::default(),
+            out_free_level: Default::default(),
+            out_post_level: Default::default(),
+            out_base_high: Default::default(),
+            out_size: Default::default(),
+            mfa_refused: Default::default(),
+            refused_mfa: Default::default(),
+            ring: Default::default(),
+            dma_push: Default::default(),
+            dma_descriptor: Default::default(),
+            dma_room: Default::default(),
+            dma_done_valid: Default::default(),
+            dma_done: Default::default(),
+            dma_take: Default::default(),
+            busy: Default::default(),
+            busy_all: Default::default(),
+            send_to: many(processors),
+            send_done: many(processors),
+            send_refused: many(processors),
+            message: Default::default(),
+            message_room: many(processors),
+            take_from: many(processors),
+            take_done: many(processors),
+            taken_message: Default::default(),
+            taken_valid: Default::default(),
+            message_level: many(processors),
+            refused: Default::default(),
+            registers: RegisterFile::new(&csr::CORE, processors, &[]),
             free: Default::default(),
             posted: Default::default(),
-            asked: Default::default(),
-            writes: Default::default(),
-            place: Default::default(),
-            wdata: Default::default(),
-            reads: Default::default(),
-            reads_post: Default::default(),
-            writes_free: Default::default(),
+            interrupts: Default::default(),
+            held: Default::default(),
+            timer_word: Default::default(),
             entry: Default::default(),
+            descriptor: Default::default(),
+            sending: Default::default(),
+            in_levels: Default::default(),
+            out_levels: Default::default(),
+            error: Default::default(),
+            causes: Default::default(),
+            pending: Default::default(),
+            room_word: many(processors),
+            level_word: many(processors),
             taken_status: Default::default(),
             taken_hash: Default::default(),
-            refused: Default::default(),
-            rvalid: Default::default(),
-            rdata: Default::default(),
+            time_high: Default::default(),
+            report_context: Default::default(),
+            taken: Default::default(),
+            last_refused: Default::default(),
+            rx_refused: Default::default(),
+            tx_refused: Default::default(),
+            mfas_refused: Default::default(),
+            dma_refused: Default::default(),
+            messages_refused: Default::default(),
+            rx_error: Default::default(),
+            tx_error: Default::default(),
+            dma_error: Default::default(),
+            message_error: Default::default(),
             aligned: word(!(abi::limits::BUFFER_ALIGNMENT as u32 - 1)),
             empty: word(abi::receive::EMPTY),
             depth: Constant::new((RECEIVE_QUEUE_DEPTH as u64).to_bits()),
-            id: word(csr::CORE_ID),
-            id_place: place(csr::CORE_ID_OFFSET),
-            index_place: place(csr::CORE_INDEX),
-            free_place: place(csr::RX_FREE),
-            post_place: place(csr::RX_POST),
-            status_place: place(csr::RX_STATUS),
-            hash_place: place(csr::RX_HASH),
-            level_place: place(csr::RX_LEVEL),
-            refused_place: place(csr::RX_REFUSED),
+            _processors: processors,
         }
     }
 }
@@ -136,28 +421,40 @@ impl Default for CorePort {
 impl Logic for CorePort {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, asked, writes, place, wdata, taken_status, taken_hash, refused, rvalid, rdata);
+        dff_setup!(
+            self,
+            clock,
+            taken_status,
+            taken_hash,
+            time_high,
+            report_context,
+            taken,
+            last_refused,
+            rx_refused,
+            tx_refused,
+            mfas_refused,
+            dma_refused,
+            messages_refused
+        );
+        self.registers.clock.next = self.clock.val();
+        self.registers.reset.next = self.reset.val();
+        self.registers.valid.next = self.core_valid.val();
+        self.registers.write.next = self.core_write.val();
+        self.registers.addr.next = self.core_addr.val();
+        self.registers.wdata.next = self.core_wdata.val();
+        self.core_ready.next = self.registers.ready.val();
+        self.core_rvalid.next = self.registers.rvalid.val();
+        self.core_rdata.next = self.registers.rdata.val();
+        self.registers.driven[0].next = self.index.val();
+
+        // Receive: free buffers come in, filled ones go out.
         self.free.clock.next = self.clock.val();
         self.free.reset.next = self.reset.val();
         self.posted.clock.next = self.clock.val();
         self.posted.reset.next = self.reset.val();
-
-        // Request.
-        self.asked.d.next = self.core_valid.val() & !self.reset.val();
-        self.writes.d.next = self.core_write.val();
-        self.place.d.next = self.core_addr.val() & 0xffc;
-        self.wdata.d.next = self.core_wdata.val();
-        self.reads.next = self.asked.q.val() & !self.writes.q.val();
-        self.reads_post.next = self.reads.val() & (self.place.q.val() == self.post_place.val());
-        self.writes_free.next =
-            self.asked.q.val() & self.writes.q.val() & (self.place.q.val() == self.free_place.val());
-
-        // Free buffers come in, filled ones go out.
-        self.free.push.next = self.writes_free.val();
-        self.free.push_data.next = self.wdata.q.val() & self.aligned.val();
-        if self.writes_free.val() & self.free.full.val() {
-            self.refused.d.next = self.refused.q.val() + 1;
-        }
+        self.free.push.next = self.registers.wrote[1].val();
+        self.free.push_data.next = self.registers.data.val() & self.aligned.val();
+        self.rx_error.next = self.registers.wrote[1].val() & self.free.full.val();
         self.free.pop.next = self.post.val();
         self.buffer_valid.next = self.free.head_valid.val();
         self.buffer_address.next = self.free.head_data.val();
@@ -167,49 +464,207 @@ impl Logic for CorePort {
         self.posted.push.next = self.post.val();
         self.posted.push_data.next = self.entry.val().into();
         self.post_room.next = !self.posted.full.val();
-        self.posted.pop.next = self.reads_post.val();
-        if self.reads_post.val() & self.posted.head_valid.val() {
+        self.posted.pop.next = self.registers.read[2].val();
+        self.registers.driven[1].next = bit_cast::<32, 9>(self.depth.val() - self.free.level.val());
+        self.registers.driven[2].next = self.empty.val();
+        if self.posted.head_valid.val() {
+            self.registers.driven[2].next = self.posted.head_data.val().get_bits::<32>(0);
+        }
+        if self.registers.read[2].val() & self.posted.head_valid.val() {
             self.taken_status.d.next = self.posted.head_data.val().get_bits::<32>(32);
             self.taken_hash.d.next = self.posted.head_data.val().get_bits::<32>(64);
         }
+        self.registers.driven[3].next = self.taken_status.q.val();
+        self.registers.driven[4].next = self.taken_hash.q.val();
+        self.registers.driven[5].next = bit_cast::<32, 9>(self.posted.level.val());
+        self.registers.driven[6].next = self.rx_refused.q.val();
 
-        // Answer.
-        self.rvalid.d.next = self.reads.val() & !self.reset.val();
-        self.rdata.d.next = 0.into();
-        if self.place.q.val() == self.id_place.val() {
-            self.rdata.d.next = self.id.val();
+        // Transmit.
+        self.send_address.next = self.registers.value[0].val().get_bits::<24>(0);
+        self.send_checksum.next = self.registers.value[1].val();
+        self.send_length.next = self.registers.data.val().get_bits::<14>(0);
+        self.send_push.next = self.registers.wrote[7].val();
+        self.tx_error.next = self.registers.wrote[7].val() & !self.send_room.val().any();
+        self.sent_take.next = self.registers.read[8].val();
+        self.registers.driven[7].next = bit_cast::<32, 7>(self.send_room.val());
+        self.registers.driven[8].next = self.empty.val();
+        if self.sent_valid.val() {
+            self.registers.driven[8].next = bit_cast::<32, 25>(self.sent.val());
         }
-        if self.place.q.val() == self.index_place.val() {
-            self.rdata.d.next = self.index.val();
+        self.registers.driven[9].next = self.tx_refused.q.val();
+
+        // Time. The high word is held by the read of the low one.
+        self.registers.driven[11].next = self.clock_time.val().get_bits::<32>(0);
+        if self.registers.read[11].val() {
+            self.time_high.d.next = self.clock_time.val().get_bits::<32>(32);
         }
-        if self.place.q.val() == self.free_place.val() {
-            self.rdata.d.next = bit_cast::<32, 9>(self.depth.val() - self.free.level.val());
+        self.registers.driven[12].next = self.time_high.q.val();
+
+        // MFA queues.
+        self.in_base.next = self.registers.value[5].val().get_bits::<18>(6);
+        self.in_size.next = self.registers.value[6].val().get_bits::<5>(0);
+        self.in_frames.next = self.registers.value[7].val().get_bits::<11>(0);
+        self.mfa.next = self.registers.data.val();
+        self.free_inbound.next = self.registers.wrote[13].val();
+        self.take_inbound.next = self.registers.read[14].val();
+        self.take_outbound.next = self.registers.read[18].val();
+        self.post_outbound.next = self.registers.wrote[19].val();
+        self.ring.next = self.registers.wrote[23].val();
+        self.in_levels.free.next = self.in_free_level.val();
+        self.in_levels.posted.next = self.in_post_level.val();
+        self.out_levels.free.next = self.out_free_level.val();
+        self.out_levels.posted.next = self.out_post_level.val();
+        if self.mfa_refused.val() {
+            self.last_refused.d.next = self.refused_mfa.val();
         }
-        if self.place.q.val() == self.post_place.val() {
-            self.rdata.d.next = self.empty.val();
-            if self.posted.head_valid.val() {
-                self.rdata.d.next = self.posted.head_data.val().get_bits::<32>(0);
+        self.registers.driven[13].next = 0.into();
+        self.registers.driven[14].next = self.inbound_head.val();
+        self.registers.driven[15].next = self.in_levels.value.val();
+        self.registers.driven[16].next = self.mfas_refused.q.val();
+        self.registers.driven[17].next = self.last_refused.q.val();
+        self.registers.driven[18].next = self.outbound_mfa.val();
+        self.registers.driven[19].next = 0.into();
+        self.registers.driven[20].next = self.out_levels.value.val();
+        self.registers.driven[21].next = self.out_base_high.val();
+        self.registers.driven[22].next = bit_cast::<32, 5>(self.out_size.val());
+        self.registers.driven[23].next = 0.into();
+
+        // DMA.
+        self.descriptor.next.source = self.registers.value[8].val();
+        self.descriptor.next.source_high = self.registers.value[9].val();
+        self.descriptor.next.destination = self.registers.value[10].val();
+        self.descriptor.next.destination_high = self.registers.value[11].val();
+        self.descriptor.next.control = self.registers.value[12].val();
+        self.descriptor.next.mfa = self.registers.value[13].val();
+        self.descriptor.next.context = self.registers.data.val();
+        self.dma_descriptor.next = self.descriptor.val().into();
+        self.dma_push.next = self.registers.wrote[24].val();
+        self.dma_error.next = self.registers.wrote[24].val() & !self.dma_room.val().any();
+        self.dma_take.next = self.registers.read[25].val();
+        if self.registers.read[25].val() & self.dma_done_valid.val() {
+            self.report_context.d.next = self.dma_done.val().get_bits::<32>(32);
+        }
+        self.registers.driven[24].next = bit_cast::<32, 5>(self.dma_room.val());
+        self.registers.driven[25].next = self.empty.val();
+        if self.dma_done_valid.val() {
+            self.registers.driven[25].next = self.dma_done.val().get_bits::<32>(0);
+        }
+        self.registers.driven[26].next = self.report_context.q.val();
+        self.registers.driven[27].next = self.dma_refused.q.val();
+
+        // Messages.
+        self.busy.next = self.registers.value[14].val().get_bit(0);
+        self.registers.driven[28].next = bit_cast::<32, 16>(self.busy_all.val());
+        self.sending.next.kind = self.registers.data.val();
+        self.sending.next.address = self.registers.value[15].val();
+        self.sending.next.length = self.registers.value[16].val();
+        self.sending.next.context = self.registers.value[17].val();
+        self.message.next = self.sending.val().into();
+        self.message_error.next = false;
+        self.held.next = (self.registers.read[18].val() & !self.take_outbound_done.val())
+            | (self.registers.wrote[19].val() & !self.post_outbound_done.val());
+        for b in 0..32 {
+            self.pending.element[b].next = false;
+        }
+        for j in 0..self._processors {
+            self.send_to[j].next = self.registers.wrote[3 * j + 34].val();
+            self.take_from[j].next = self.registers.read[3 * j + 35].val();
+            if self.registers.wrote[3 * j + 34].val() {
+                if self.send_done[j].val() {
+                    self.message_error.next = self.send_refused[j].val();
+                } else {
+                    self.held.next = true;
+                }
             }
+            self.registers.driven[3 * j + 35].next = self.empty.val();
+            if self.registers.read[3 * j + 35].val() {
+                if self.take_done[j].val() {
+                    if self.taken_valid.val() {
+                        self.registers.driven[3 * j + 35].next = self.taken_message.val().get_bits::<32>(0);
+                        self.taken.d.next = self.taken_message.val();
+                    }
+                } else {
+                    self.held.next = true;
+                }
+            }
+            for b in 0..32 {
+                self.room_word[j].element[b].next = false;
+                self.level_word[j].element[b].next = false;
+            }
+            for b in 0..5 {
+                self.room_word[j].element[b].next = self.message_room[j].val().get_bit(b);
+                self.level_word[j].element[b].next = self.message_level[j].val().get_bit(b);
+            }
+            self.registers.driven[3 * j + 34].next = self.room_word[j].value.val();
+            self.registers.driven[3 * j + 36].next = self.level_word[j].value.val();
+            self.pending.element[j].next = self.message_level[j].val().any();
         }
-        if self.place.q.val() == self.status_place.val() {
-            self.rdata.d.next = self.taken_status.q.val();
+        self.registers.driven[29].next = self.pending.value.val();
+        self.registers.driven[30].next = self.taken.q.val().get_bits::<32>(32);
+        self.registers.driven[31].next = self.taken.q.val().get_bits::<32>(64);
+        self.registers.driven[32].next = self.taken.q.val().get_bits::<32>(96);
+        self.registers.driven[33].next = self.messages_refused.q.val();
+        self.registers.hold.next = self.held.val();
+
+        // What is refused is counted.
+        if self.rx_error.val() {
+            self.rx_refused.d.next = self.rx_refused.q.val() + 1;
         }
-        if self.place.q.val() == self.hash_place.val() {
-            self.rdata.d.next = self.taken_hash.q.val();
+        if self.tx_error.val() {
+            self.tx_refused.d.next = self.tx_refused.q.val() + 1;
         }
-        if self.place.q.val() == self.level_place.val() {
-            self.rdata.d.next = bit_cast::<32, 9>(self.posted.level.val());
+        if self.mfa_refused.val() {
+            self.mfas_refused.d.next = self.mfas_refused.q.val() + 1;
         }
-        if self.place.q.val() == self.refused_place.val() {
-            self.rdata.d.next = self.refused.q.val();
+        if self.dma_error.val() {
+            self.dma_refused.d.next = self.dma_refused.q.val() + 1;
         }
-        self.core_rvalid.next = self.rvalid.q.val();
-        self.core_rdata.next = self.rdata.q.val();
+        if self.message_error.val() {
+            self.messages_refused.d.next = self.messages_refused.q.val() + 1;
+        }
+        self.error.next = self.rx_error.val()
+            | self.tx_error.val()
+            | self.mfa_refused.val()
+            | self.dma_error.val()
+            | self.message_error.val();
+        self.refused.next = self.error.val();
+
+        // Interrupts.
+        self.interrupts.clock.next = self.clock.val();
+        self.interrupts.reset.next = self.reset.val();
+        self.timer_word.next.low = self.registers.value[3].val();
+        self.timer_word.next.high = self.registers.value[4].val();
+        self.interrupts.time.next = self.clock_time.val();
+        self.interrupts.compare.next = self.timer_word.val().into();
+        self.interrupts.rearm.next = self.registers.changing[3].val() | self.registers.changing[4].val();
+        self.interrupts.mask.next = self.registers.value[2].val().get_bits::<8>(0);
+        self.interrupts.ack.next = 0.into();
+        if self.registers.wrote[10].val() {
+            self.interrupts.ack.next = self.registers.data.val().get_bits::<8>(0);
+        }
+        self.causes.next.command = self.command_waits.val();
+        self.causes.next.data = self.data_waits.val();
+        self.causes.next.message = self.pending.value.val().any();
+        self.causes.next.receive = self.posted.head_valid.val();
+        self.causes.next.transmit = self.sent_valid.val();
+        self.causes.next.dma = self.dma_done_valid.val();
+        self.causes.next.error = self.error.val();
+        self.interrupts.cause.next = self.causes.val().into();
+        self.registers.driven[10].next = bit_cast::<32, 8>(self.interrupts.status.val());
+        self.core_irq.next = self.interrupts.irq.val();
 
         if self.reset.val() {
             self.taken_status.d.next = 0.into();
             self.taken_hash.d.next = 0.into();
-            self.refused.d.next = 0.into();
+            self.time_high.d.next = 0.into();
+            self.report_context.d.next = 0.into();
+            self.taken.d.next = 0.into();
+            self.last_refused.d.next = 0.into();
+            self.rx_refused.d.next = 0.into();
+            self.tx_refused.d.next = 0.into();
+            self.mfas_refused.d.next = 0.into();
+            self.dma_refused.d.next = 0.into();
+            self.messages_refused.d.next = 0.into();
         }
     }
 }

@@ -54,6 +54,8 @@
 //! | `out_post_level`     | in  | 11    | OUT_LEVELS.POSTED                                                             |
 //! | `in_free_level_i`    | in  | 11    | IN_LEVELS.FREE of processor i                                                 |
 //! | `in_post_level_i`    | in  | 11    | IN_LEVELS.POSTED of processor i                                               |
+//! | `out_posted`         | out | 1     | the outbound post queue is not empty                                          |
+//! | `in_waits_i`         | out | 1     | the inbound free queue of processor i is not empty                            |
 //! | `host_irq`           | out | 1     | I2O's level interrupt: the outbound post queue is not empty, and not masked   |
 //! | `error_e`            | in  | 1     | error e of ERROR_STATUS happens                                               |
 //! | `refused_mfa`        | in  | 32    | the MFA that error 0 is about                                                 |
@@ -168,6 +170,8 @@ pub struct Csr {
     pub out_post_level: Signal<In, Bits<11>>,
     pub in_free_level: Vec<Signal<In, Bits<11>>>,
     pub in_post_level: Vec<Signal<In, Bits<11>>>,
+    pub out_posted: Signal<Out, Bit>,
+    pub in_waits: Vec<Signal<Out, Bit>>,
     pub host_irq: Signal<Out, Bit>,
     pub error: Vec<Signal<In, Bit>>,
     pub refused_mfa: Signal<In, Bits<32>>,
@@ -358,6 +362,8 @@ impl Csr {
             out_post_level: Default::default(),
             in_free_level: many(n),
             in_post_level: many(n),
+            out_posted: Default::default(),
+            in_waits: many(n),
             host_irq: Default::default(),
             error: many(7),
             refused_mfa: Default::default(),
@@ -513,6 +519,7 @@ impl Logic for Csr {
         self.registers.driven[0].next = self.out_levels.value.val();
         for i in 0..self._processors {
             self.in_levels[i].free.next = self.in_free_level[i].val();
+            self.in_waits[i].next = self.in_free_level[i].val().any();
             self.in_levels[i].posted.next = self.in_post_level[i].val();
             self.registers.driven[i + 7].next = self.in_levels[i].value.val();
         }
@@ -585,6 +592,7 @@ impl Logic for Csr {
             self.outbound_mask.d.next = self.registers.data.val();
         }
         self.outbound_posted.next = self.out_post_level.val().any();
+        self.out_posted.next = self.outbound_posted.val();
         self.host_irq.next = self.outbound_posted.val() & !self.outbound_mask.q.val().get_bit(3);
 
         // Answer. A cycle after the request is on show, the register file, the pages and RAM have answered; a cycle later the queues.

@@ -17,6 +17,7 @@
 //! | `place`    | out | `A`   | its byte offset                                                                      |
 //! | `data`     | out | 32    | what it writes                                                                       |
 //! | `value_s`  | out | 32    | stored word s; reset value from the table                                            |
+//! | `changing_s` | out | 1     | the request on show writes stored word s                                           |
 //! | `driven_d` | in  | 32    | what driven word d reads                                                             |
 //! | `read_d`   | out | 1     | the request on show reads driven word d                                              |
 //! | `wrote_d`  | out | 1     | the request on show writes driven word d                                             |
@@ -95,6 +96,7 @@ pub struct RegisterFile<const A: usize> {
     pub place: Signal<Out, Bits<A>>,
     pub data: Signal<Out, Bits<32>>,
     pub value: Vec<Signal<Out, Bits<32>>>,
+    pub changing: Vec<Signal<Out, Bit>>,
     pub driven: Vec<Signal<In, Bits<32>>>,
     pub read: Vec<Signal<Out, Bit>>,
     pub wrote: Vec<Signal<Out, Bit>>,
@@ -162,6 +164,7 @@ impl<const A: usize> RegisterFile<A> {
             place: Default::default(),
             data: Default::default(),
             value: many(stored),
+            changing: many(stored),
             driven: many(driven),
             read: many(driven),
             wrote: many(driven),
@@ -255,6 +258,7 @@ impl<const A: usize> Logic for RegisterFile<A> {
             }
             self.stored[s].clock.next = self.clock.val();
             self.stored[s].d.next = self.stored[s].q.val();
+            self.changing[s].next = self.request.q.val() & self.request_writes.q.val() & self.stored_chosen[s].q.val();
             if self.request.q.val() & self.request_writes.q.val() & self.stored_chosen[s].q.val() {
                 self.stored[s].d.next = self.request_data.q.val() & self.stored_mask[s].val();
                 if self.arriving.val() > self.stored_limit[s].val() {

@@ -7,6 +7,7 @@
 //! | port         | dir | width | meaning                                                    |
 //! |--------------|-----|-------|------------------------------------------------------------|
 //! | `grow_c`     | in  | 15    | what counter c grows by in this cycle                      |
+//! | `pulse_c`    | in  | 1     | one more of what counter c counts                          |
 //! | `read_index` | in  | 8     | counter to read                                            |
 //! | `read_total` | out | 64    | its total, one cycle later; 0 for one that does not exist  |
 //!
@@ -27,11 +28,13 @@ pub struct Stats {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
     pub grow: Vec<Signal<In, Bits<15>>>,
+    pub pulse: Vec<Signal<In, Bit>>,
     pub read_index: Signal<In, Bits<8>>,
     pub read_total: Signal<Out, Bits<64>>,
     // Two copies: one port sweeps, the other answers the host.
     totals: Memory<64, 8>,
     shadow: Memory<64, 8>,
+    more: Vec<Signal<Local, Bits<15>>>,
     pending: Vec<DFF<Bits<15>>>,
     sweep: DFF<Bits<8>>,
     picked: DFF<Bits<15>>,
@@ -59,6 +62,8 @@ impl Stats {
             clock: Default::default(),
             reset: Default::default(),
             grow: many(counters),
+            pulse: many(counters),
+            more: many(counters),
             read_index: Default::default(),
             read_total: Default::default(),
             // A sum is written long before its counter is visited again; the host may as well see the old total.
@@ -100,10 +105,14 @@ impl Logic for Stats {
         self.picked_index.d.next = self.sweep.q.val();
         for c in 0..self._counters {
             self.pending[c].clock.next = self.clock.val();
-            self.pending[c].d.next = self.pending[c].q.val() + self.grow[c].val();
+            self.more[c].next = self.grow[c].val();
+            if self.pulse[c].val() {
+                self.more[c].next = self.grow[c].val() + 1;
+            }
+            self.pending[c].d.next = self.pending[c].q.val() + self.more[c].val();
             if self.sweep.q.val() == c.to_bits() {
                 self.picked.d.next = self.pending[c].q.val();
-                self.pending[c].d.next = self.grow[c].val();
+                self.pending[c].d.next = self.more[c].val();
             }
             if self.reset.val() {
                 self.pending[c].d.next = 0.into();

@@ -307,7 +307,7 @@ registers! {
 
     "Host memory that processor i's DMA channel may touch: four windows of four words: first page's address with flags (bit 0 readable, bit 1 writable), its high word, last page's address, its high word."
     DMA_WINDOW = Register::memory(0x1_2000, ReadWrite, Value(0)).array(16 * MAX_PROCESSORS)
-    "MSI-X table (PCI 3.0, 6.8.2): four words a vector: address, its high word, data, control (bit 0: masked). 0 outbound post, 1 errors, 2 host DMA, 4 + i processor i rang, 4 + N + i inbound free queue of i not empty."
+    "MSI-X table (PCI 3.0, 6.8.2): four words a vector: address, its high word, data, control (bit 0: masked). 0 outbound post, 1 errors, 2 host DMA, 4 + 2 i processor i rang, 5 + 2 i inbound free queue of i not empty."
     MSIX_TABLE = Register::memory(0x1_4000, ReadWrite, Derived("masked")).array(4 * (4 + 2 * MAX_PROCESSORS))
     "MSI-X pending bits, one for each vector."
     MSIX_PENDING = Register::memory(0x1_4800, ReadOnly, Value(0)).array(2)
