@@ -18,7 +18,7 @@ struct Wide {
 }
 
 /// See the module's page.
-#[derive(LogicBlock, Default)]
+#[derive(LogicBlock)]
 pub struct CycleCounter {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
@@ -28,6 +28,22 @@ pub struct CycleCounter {
     /// The low half is all ones in the next cycle.
     turning: DFF<Bit>,
     both: Signal<Local, Wide>,
+    last_but_one: Constant<Bits<32>>,
+}
+
+impl Default for CycleCounter {
+    fn default() -> Self {
+        Self {
+            clock: Default::default(),
+            reset: Default::default(),
+            count: Default::default(),
+            low: Default::default(),
+            high: Default::default(),
+            turning: Default::default(),
+            both: Default::default(),
+            last_but_one: Constant::new(0xffff_fffeu64.to_bits()),
+        }
+    }
 }
 
 impl Logic for CycleCounter {
@@ -35,7 +51,7 @@ impl Logic for CycleCounter {
     fn update(&mut self) {
         dff_setup!(self, clock, low, high, turning);
         self.low.d.next = self.low.q.val() + 1;
-        self.turning.d.next = self.low.q.val() == 0xffff_fffe;
+        self.turning.d.next = self.low.q.val() == self.last_but_one.val();
         if self.turning.q.val() {
             self.high.d.next = self.high.q.val() + 1;
         }
