@@ -62,10 +62,11 @@
 //! | `send_refused_j`     | in  | 1     | with it: it was refused, the queue was full |
 //! | `message`            | out | 128   | the message: kind, address, length, context |
 //! | `message_room_j`     | in  | 5     | how many more messages to processor j fit |
-//! | `take_from_j`        | out | 1     | wants the oldest message from processor j, until it is given |
-//! | `take_done_j`        | in  | 1     | it is given |
-//! | `taken_message`      | in  | 128   | it |
+//! | `take`               | out | 1     | takes the oldest message from processor `take_ring` |
+//! | `take_ring`          | out | 4     | from whom |
+//! | `taken_message`      | in  | 128   | it, [`crate::message_queue::TAKE_LATENCY`] cycles later |
 //! | `taken_valid`        | in  | 1     | there was one |
+//! | `pending`            | in  | 16    | MESSAGE_PENDING |
 //! | `message_level_j`    | in  | 5     | messages from processor j that wait |
 //! | `refused`            | out | 1     | something that this processor wrote is refused |
 //!
@@ -83,6 +84,7 @@ use crate::concat::Concat;
 use crate::interrupt_controller::InterruptController;
 use crate::levels::Levels;
 use crate::many;
+use crate::message_queue::TAKE_LATENCY;
 use crate::queue::Queue;
 use crate::register_file::RegisterFile;
 
@@ -199,10 +201,11 @@ pub struct CorePort {
     pub send_refused: Vec<Signal<In, Bit>>,
     pub message: Signal<Out, Bits<128>>,
     pub message_room: Vec<Signal<In, Bits<5>>>,
-    pub take_from: Vec<Signal<Out, Bit>>,
-    pub take_done: Vec<Signal<In, Bit>>,
+    pub take: Signal<Out, Bit>,
+    pub take_ring: Signal<Out, Bits<4>>,
     pub taken_message: Signal<In, Bits<128>>,
     pub taken_valid: Signal<In, Bit>,
+    pub pending: Signal<In, Bits<16>>,
     pub message_level: Vec<Signal<In, Bits<5>>>,
     pub refused: Signal<Out, Bit>,
     registers: RegisterFile<12>,
@@ -218,7 +221,10 @@ pub struct CorePort {
     out_levels: Levels,
     error: Signal<Local, Bit>,
     causes: Signal<Local, Causes>,
-    pending: Concat<32>,
+    takes: Signal<Local, Bit>,
+    ring_index: Vec<Constant<Bits<4>>>,
+    taking: Vec<DFF<Bit>>,
+    taken_now: Signal<Local, Bit>,
     room_word: Vec<Concat<32>>,
     level_word: Vec<Concat<32>>,
     taken_status: DFF<Bits<32>>,
@@ -245,7 +251,7 @@ pub struct CorePort {
 impl CorePort {
     /// The port of one of `processors` processors.
     pub fn new(processors: usize) -> Self {
-        assert_eq!(RECEIVE_QUEUE_DEPTH, 1 << 8);
+        assert_eq!((RECEIVE_QUEUE_DEPTH, TAKE_LATENCY), (1 << 8, 3));
         // Registers are taken by number below, as the HDL has no named indices.
         let names = |kind| RegisterFile::<12>::names(&csr::CORE, 1, kind);
         let stored = [
@@ -373,10 +379,11 @@ impl CorePort {
             send_refused: many(processors),
             message: Default::default(),
             message_room: many(processors),
-            take_from: many(processors),
-            take_done: many(processors),
+            take: Default::default(),
+            take_ring: Default::default(),
             taken_message: Default::default(),
             taken_valid: Default::default(),
+            pending: Default::default(),
             message_level: many(processors),
             refused: Default::default(),
             registers: RegisterFile::new(&csr::CORE, processors, &[]),
@@ -392,7 +399,10 @@ impl CorePort {
             out_levels: Default::default(),
             error: Default::default(),
             causes: Default::default(),
-            pending: Default::default(),
+            takes: Default::default(),
+            ring_index: (0..processors as u64).map(|j| Constant::new(j.to_bits())).collect(),
+            taking: many(TAKE_LATENCY),
+            taken_now: Default::default(),
             room_word: many(processors),
             level_word: many(processors),
             taken_status: Default::default(),
@@ -421,21 +431,7 @@ impl CorePort {
 impl Logic for CorePort {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(
-            self,
-            clock,
-            taken_status,
-            taken_hash,
-            time_high,
-            report_context,
-            taken,
-            last_refused,
-            rx_refused,
-            tx_refused,
-            mfas_refused,
-            dma_refused,
-            messages_refused
-        );
+        dff_setup!(self, clock, taken_status, taken_hash, time_high, report_context, taken, last_refused, rx_refused, tx_refused, mfas_refused, dma_refused, messages_refused);
         self.registers.clock.next = self.clock.val();
         self.registers.reset.next = self.reset.val();
         self.registers.valid.next = self.core_valid.val();
@@ -563,12 +559,11 @@ impl Logic for CorePort {
         self.message_error.next = false;
         self.held.next = (self.registers.read[18].val() & !self.take_outbound_done.val())
             | (self.registers.wrote[19].val() & !self.post_outbound_done.val());
-        for b in 0..32 {
-            self.pending.element[b].next = false;
-        }
+        self.takes.next = false;
+        self.take_ring.next = 0.into();
+        self.taken_now.next = self.taking[2].q.val();
         for j in 0..self._processors {
             self.send_to[j].next = self.registers.wrote[3 * j + 34].val();
-            self.take_from[j].next = self.registers.read[3 * j + 35].val();
             if self.registers.wrote[3 * j + 34].val() {
                 if self.send_done[j].val() {
                     self.message_error.next = self.send_refused[j].val();
@@ -577,15 +572,12 @@ impl Logic for CorePort {
                 }
             }
             self.registers.driven[3 * j + 35].next = self.empty.val();
+            if self.taken_valid.val() {
+                self.registers.driven[3 * j + 35].next = self.taken_message.val().get_bits::<32>(0);
+            }
             if self.registers.read[3 * j + 35].val() {
-                if self.take_done[j].val() {
-                    if self.taken_valid.val() {
-                        self.registers.driven[3 * j + 35].next = self.taken_message.val().get_bits::<32>(0);
-                        self.taken.d.next = self.taken_message.val();
-                    }
-                } else {
-                    self.held.next = true;
-                }
+                self.takes.next = true;
+                self.take_ring.next = self.ring_index[j].val();
             }
             for b in 0..32 {
                 self.room_word[j].element[b].next = false;
@@ -597,9 +589,25 @@ impl Logic for CorePort {
             }
             self.registers.driven[3 * j + 34].next = self.room_word[j].value.val();
             self.registers.driven[3 * j + 36].next = self.level_word[j].value.val();
-            self.pending.element[j].next = self.message_level[j].val().any();
         }
-        self.registers.driven[29].next = self.pending.value.val();
+        // A take goes out once and is answered some cycles later.
+        self.take.next = self.takes.val() & !self.taking[0].q.val() & !self.taking[1].q.val() & !self.taking[2].q.val();
+        for t in 0..3 {
+            self.taking[t].clock.next = self.clock.val();
+        }
+        self.taking[0].d.next = self.take.val() & !self.reset.val();
+        self.taking[1].d.next = self.taking[0].q.val() & !self.reset.val();
+        self.taking[2].d.next = self.taking[1].q.val() & !self.reset.val();
+        if self.takes.val() {
+            if self.taken_now.val() {
+                if self.taken_valid.val() {
+                    self.taken.d.next = self.taken_message.val();
+                }
+            } else {
+                self.held.next = true;
+            }
+        }
+        self.registers.driven[29].next = bit_cast::<32, 16>(self.pending.val());
         self.registers.driven[30].next = self.taken.q.val().get_bits::<32>(32);
         self.registers.driven[31].next = self.taken.q.val().get_bits::<32>(64);
         self.registers.driven[32].next = self.taken.q.val().get_bits::<32>(96);
@@ -644,7 +652,7 @@ impl Logic for CorePort {
         }
         self.causes.next.command = self.command_waits.val();
         self.causes.next.data = self.data_waits.val();
-        self.causes.next.message = self.pending.value.val().any();
+        self.causes.next.message = self.pending.val().any();
         self.causes.next.receive = self.posted.head_valid.val();
         self.causes.next.transmit = self.sent_valid.val();
         self.causes.next.dma = self.dma_done_valid.val();
@@ -668,3 +676,4 @@ impl Logic for CorePort {
         }
     }
 }
+

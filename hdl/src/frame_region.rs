@@ -10,13 +10,13 @@
 //! | port      | dir | width | meaning                                                                                      |
 //! |-----------|-----|-------|----------------------------------------------------------------------------------------------|
 //! | `base`    | in  | 26    | bits 31:6 of the first frame's address                                                       |
-//! | `size`    | in  | 5     | log2 of the bytes of a frame, 6 to 16 (I2O: at least 64 bytes); with another value none is good |
+//! | `size`    | in  | 5     | log2 of the bytes of a frame; below 6 counts as 6 (64 bytes, I2O's minimum), above 16 as 16   |
 //! | `frames`  | in  | 11    | frames of the region; those from `depth` on are refused                                      |
 //! | `mfa`     | in  | 32    | the address to check                                                                         |
 //! | `good`    | out | 1     | it is the start of a frame                                                                   |
 //! | `index`   | out | 10    | the frame's number                                                                           |
 //!
-//! Latency: [`LATENCY`] cycles from `mfa`; one more from the settings, which are meant to change only while no MFA is under way. Throughput: one MFA per cycle. Never stalls. Nothing is reset.
+//! Latency: [`LATENCY`] cycles from `mfa`; two more from the settings, which are meant to change only while no MFA is under way. Throughput: one MFA per cycle. Never stalls. Nothing is reset.
 //! Implements: ¶69.4.
 
 use rust_hdl_core::prelude::*;
@@ -38,7 +38,6 @@ pub struct FrameRegion {
     // The settings, ready for use.
     shift: DFF<Bits<4>>,
     low_mask: DFF<Bits<10>>,
-    size_good: DFF<Bit>,
     count: DFF<Bits<11>>,
     // Behind the base.
     page_good: DFF<Bit>,
@@ -66,7 +65,6 @@ impl FrameRegion {
             index: Default::default(),
             shift: Default::default(),
             low_mask: Default::default(),
-            size_good: Default::default(),
             count: Default::default(),
             page_good: Default::default(),
             low_good: Default::default(),
@@ -84,12 +82,17 @@ impl FrameRegion {
 impl Logic for FrameRegion {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, shift, low_mask, size_good, count);
+        dff_setup!(self, clock, shift, low_mask, count);
         dff_setup!(self, clock, page_good, low_good, offset, start, number, accepted, found);
 
         self.shift.d.next = (self.size.val() - 6).get_bits::<4>(0);
+        if self.size.val() < 6 {
+            self.shift.d.next = 0.into();
+        }
+        if self.size.val() > 16 {
+            self.shift.d.next = 10.into();
+        }
         self.low_mask.d.next = (bits::<10>(1) << self.shift.q.val()) - 1;
-        self.size_good.d.next = (self.size.val() >= 6) & (self.size.val() <= 16);
         self.count.d.next = self.frames.val();
         if self.frames.val() > self.depth.val() {
             self.count.d.next = self.depth.val();
@@ -103,7 +106,6 @@ impl Logic for FrameRegion {
 
         self.start.d.next = self.page_good.q.val()
             & self.low_good.q.val()
-            & self.size_good.q.val()
             & !(self.offset.q.val().get_bits::<10>(0) & self.low_mask.q.val()).any();
         self.number.d.next = self.offset.q.val() >> self.shift.q.val();
 
@@ -148,9 +150,7 @@ mod tests {
 
     /// By walking through the region.
     fn expected(inbound: bool, depth: u32, (base, size, frames): Region, mfa: u32) -> Option<u64> {
-        if !(6..=16).contains(&size) {
-            return None;
-        }
+        let size = size.clamp(6, 16);
         let address = if inbound { mfa & !3 } else { mfa };
         (0..frames.min(depth)).map(u64::from).find(|n| {
             let start = u64::from(base) + (n << size);
@@ -189,9 +189,12 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_size_has_no_frames() {
-        for size in (0..6).chain(17..32) {
-            assert_eq!(compare(false, 256, (0x1000, size, 256), &[0x1000, 0x1040, 0x2000, 0x0101_1000]), 0);
+    fn a_size_beyond_the_limits_counts_as_the_limit() {
+        for size in 0..6 {
+            assert_eq!(compare(false, 256, (0x1000, size, 256), &[0x1000, 0x1040, 0x1020, 0x5000]), 2);
+        }
+        for size in 17..32 {
+            assert_eq!(compare(false, 256, (0x1000, size, 256), &[0x1000, 0x1_1000, 0x9000, 0x101_1000]), 2);
         }
     }
 

@@ -8,26 +8,26 @@
 //! | `cause`   | in  | 7     | levels or pulses: bits 7:1 of the status, see [`Cause`]; bit 0 is the timer's                |
 //! | `ack`     | in  | 8     | clear these status bits                                                                      |
 //! | `mask`    | in  | 8     | these causes do not interrupt; their status is kept all the same                             |
-//! | `time`    | in  | 64    | the card's cycle counter                                                                     |
-//! | `compare` | in  | 64    | the timer's cause is high while `time` >= `compare`                                          |
+//! | `now`     | in  | 64    | the card's cycle counter                                                                     |
+//! | `compare` | in  | 64    | the timer's cause is high while `now` >= `compare`                                          |
 //! | `rearm`   | in  | 1     | `compare` is about to change: the timer's cause is low for the next [`TIMER_LATENCY`] cycles |
 //! | `status`  | out | 8     | causes not yet acknowledged; reset value 0                                                   |
 //! | `irq`     | out | 1     | one of them is not masked; reset value 0                                                     |
 //!
-//! Latency: one cycle from `cause` to `status`, one more to `irq`; [`TIMER_LATENCY`] cycles from `time` to the timer's cause.
+//! Latency: one cycle from `cause` to `status`, one more to `irq`; [`TIMER_LATENCY`] cycles from `now` to the timer's cause.
 //! Implements: ¶66.2 (interrupt controller; status, mask and acknowledge are registers), the timer of ¶66.3.
 
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
-/// Cycles from `time` and `compare` to the timer's cause: compare the halves, join them.
+/// Cycles from `now` and `compare` to the timer's cause: compare the halves, join them.
 pub const TIMER_LATENCY: usize = 2;
 
 /// Bits of `cause`, `status`, `mask` and `ack`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub enum Cause {
-    /// `time` has reached `compare`.
+    /// `now` has reached `compare`.
     Timer = 0,
     /// A command of the host waits: a socket call.
     Command = 1,
@@ -53,7 +53,7 @@ pub struct InterruptController {
     pub cause: Signal<In, Bits<7>>,
     pub ack: Signal<In, Bits<8>>,
     pub mask: Signal<In, Bits<8>>,
-    pub time: Signal<In, Bits<64>>,
+    pub now: Signal<In, Bits<64>>,
     pub compare: Signal<In, Bits<64>>,
     pub rearm: Signal<In, Bit>,
     pub status: Signal<Out, Bits<8>>,
@@ -84,9 +84,9 @@ impl Logic for InterruptController {
         dff_setup!(self, clock, high_above, high_equal, low_reached, halves_stale, due, pending, line);
 
         // A comparison that began before `compare` changed must not end behind the acknowledge that follows the change.
-        self.high_above.d.next = self.time.val().get_bits::<32>(32) > self.compare.val().get_bits::<32>(32);
-        self.high_equal.d.next = self.time.val().get_bits::<32>(32) == self.compare.val().get_bits::<32>(32);
-        self.low_reached.d.next = self.time.val().get_bits::<32>(0) >= self.compare.val().get_bits::<32>(0);
+        self.high_above.d.next = self.now.val().get_bits::<32>(32) > self.compare.val().get_bits::<32>(32);
+        self.high_equal.d.next = self.now.val().get_bits::<32>(32) == self.compare.val().get_bits::<32>(32);
+        self.low_reached.d.next = self.now.val().get_bits::<32>(0) >= self.compare.val().get_bits::<32>(0);
         self.halves_stale.d.next = self.rearm.val() | self.reset.val();
         self.due.d.next = !self.rearm.val()
             & !self.halves_stale.q.val()
@@ -177,7 +177,7 @@ mod tests {
             for time in [0, compare - 1, compare, compare.saturating_add(1), compare ^ 1 << 32, compare ^ 1 << 63] {
                 let mut dut = new();
                 dut.compare.next = compare.to_bits();
-                dut.time.next = time.to_bits();
+                dut.now.next = time.to_bits();
                 for _ in 0..TIMER_LATENCY + 1 {
                     assert_eq!(cycle(&mut dut, 0, 0), (0, false));
                 }
@@ -192,7 +192,7 @@ mod tests {
     fn a_new_compare_and_an_acknowledge_leave_nothing_of_the_old_one() {
         for gap in 0..4 {
             let mut dut = new();
-            dut.time.next = 100.into();
+            dut.now.next = 100.into();
             dut.compare.next = 100.into();
             for _ in 0..5 {
                 cycle(&mut dut, 0, 0);
@@ -209,7 +209,7 @@ mod tests {
             for _ in 0..5 {
                 assert_eq!(cycle(&mut dut, 0, 0).0, 0, "{gap} cycles between");
             }
-            dut.time.next = 200.into();
+            dut.now.next = 200.into();
             for _ in 0..=TIMER_LATENCY {
                 assert_eq!(cycle(&mut dut, 0, 0).0, 0);
             }

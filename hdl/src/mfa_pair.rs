@@ -7,7 +7,7 @@
 //! | port             | dir | width | meaning                                                                     |
 //! |------------------|-----|-------|-----------------------------------------------------------------------------|
 //! | `base`           | in  | 26    | bits 31:6 of the first frame's address                                      |
-//! | `size`           | in  | 5     | log2 of the bytes of a frame, 6 to 16                                       |
+//! | `size`           | in  | 5     | log2 of the bytes of a frame, as in [`crate::frame_region`]                                  |
 //! | `frames`         | in  | 11    | frames of the region                                                        |
 //! | `give`           | in  | 1     | the filler hands in the empty frame `give_mfa`                              |
 //! | `give_mfa`       | in  | 32    | its address                                                                 |

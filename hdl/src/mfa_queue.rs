@@ -9,7 +9,7 @@
 //! | port         | dir | width | meaning                                                                            |
 //! |--------------|-----|-------|------------------------------------------------------------------------------------|
 //! | `base`       | in  | 26    | bits 31:6 of the first frame's address                                             |
-//! | `size`       | in  | 5     | log2 of the bytes of a frame                                                       |
+//! | `size`       | in  | 5     | log2 of the bytes of a frame; below 6 counts as 6, above 16 as 16                  |
 //! | `push`       | in  | 1     | append `push_index`                                                                |
 //! | `push_index` | in  | 10    | the frame                                                                          |
 //! | `push_kind`  | in  | 2     | the low two bits of its MFA: bit 0 a command, bit 1 data                           |
@@ -170,6 +170,12 @@ impl Logic for MfaQueue {
         self.entries.pop.next = self.fetch.val();
 
         self.shift.d.next = (self.size.val() - 6).get_bits::<4>(0);
+        if self.size.val() < 6 {
+            self.shift.d.next = 0.into();
+        }
+        if self.size.val() > 16 {
+            self.shift.d.next = 10.into();
+        }
         if self.fetch.val() {
             self.moving.d.next = self.entries.head_valid.val();
             self.moving_index.d.next = self.entries.head_data.val().get_bits::<10>(0);
@@ -305,8 +311,9 @@ mod tests {
 
     #[test]
     fn entries_that_wait_are_taken_one_a_cycle() {
-        for size in 6..=16 {
+        for size in 0..32 {
             let mut dut = new(16, size);
+            let size = size.clamp(6, 16);
             for n in 0..16 {
                 cycle(&mut dut, Some((15 - n, n & 3)), false);
             }

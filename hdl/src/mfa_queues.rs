@@ -13,10 +13,10 @@
 //! | port                     | dir | width | meaning                                                                        |
 //! |--------------------------|-----|-------|--------------------------------------------------------------------------------|
 //! | `in_base_i`              | in  | 18    | bits 23:6 of the address of the first inbound frame in the memory of processor i |
-//! | `in_size_i`              | in  | 5     | log2 of the bytes of such a frame, 6 to 16                                     |
+//! | `in_size_i`              | in  | 5     | log2 of the bytes of such a frame, clamped to 6 to 16                                 |
 //! | `in_frames_i`            | in  | 11    | how many there are                                                             |
 //! | `out_base`               | in  | 26    | bits 31:6 of the host address of the first outbound frame                      |
-//! | `out_size`               | in  | 5     | log2 of the bytes of such a frame, 6 to 16                                     |
+//! | `out_size`               | in  | 5     | log2 of the bytes of such a frame, clamped to 6 to 16                                 |
 //! | `out_frames`             | in  | 11    | how many there are                                                             |
 //! | `host_take_inbound`      | in  | 1     | the host reads 0x40; at most one of the four host strobes is high in a cycle   |
 //! | `host_take_outbound`     | in  | 1     | the host reads 0x44                                                            |

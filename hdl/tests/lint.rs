@@ -62,3 +62,14 @@ fn every_width_is_clean_under_wall() {
     }
     assert_eq!(checked, 4 * 4);
 }
+
+#[test]
+fn messages_and_interrupts_have_no_warnings() {
+    use hdl::{interrupt_controller, message_queue};
+    lint(&blocks![
+        "interrupt_controller": interrupt_controller::InterruptController::default(),
+        "message_queue_2": message_queue::MessageQueue::new(2),
+        "message_queue_5": message_queue::MessageQueue::new(5),
+        "message_queue_16": message_queue::MessageQueue::new(16),
+    ]);
+}

@@ -58,3 +58,14 @@ fn queues_have_no_warnings() {
         "mfa_queues_16": mfa_queues::MfaQueues::new(16, 256),
     ]);
 }
+
+#[test]
+fn messages_and_interrupts_have_no_warnings() {
+    use hdl::{interrupt_controller, message_queue};
+    lint(&blocks![
+        "interrupt_controller": interrupt_controller::InterruptController::default(),
+        "message_queue_2": message_queue::MessageQueue::new(2),
+        "message_queue_5": message_queue::MessageQueue::new(5),
+        "message_queue_16": message_queue::MessageQueue::new(16),
+    ]);
+}
