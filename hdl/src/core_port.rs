@@ -431,7 +431,21 @@ impl CorePort {
 impl Logic for CorePort {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, taken_status, taken_hash, time_high, report_context, taken, last_refused, rx_refused, tx_refused, mfas_refused, dma_refused, messages_refused);
+        dff_setup!(
+            self,
+            clock,
+            taken_status,
+            taken_hash,
+            time_high,
+            report_context,
+            taken,
+            last_refused,
+            rx_refused,
+            tx_refused,
+            mfas_refused,
+            dma_refused,
+            messages_refused
+        );
         self.registers.clock.next = self.clock.val();
         self.registers.reset.next = self.reset.val();
         self.registers.valid.next = self.core_valid.val();
@@ -642,7 +656,7 @@ impl Logic for CorePort {
         self.interrupts.reset.next = self.reset.val();
         self.timer_word.next.low = self.registers.value[3].val();
         self.timer_word.next.high = self.registers.value[4].val();
-        self.interrupts.time.next = self.clock_time.val();
+        self.interrupts.now.next = self.clock_time.val();
         self.interrupts.compare.next = self.timer_word.val().into();
         self.interrupts.rearm.next = self.registers.changing[3].val() | self.registers.changing[4].val();
         self.interrupts.mask.next = self.registers.value[2].val().get_bits::<8>(0);
@@ -676,4 +690,3 @@ impl Logic for CorePort {
         }
     }
 }
-

@@ -32,7 +32,6 @@ pub mod levels;
 pub mod memory;
 pub mod memory_arbiter;
 pub mod memory_stream;
-pub mod memory;
 pub mod message_queue;
 pub mod mfa_pair;
 pub mod mfa_queue;
