@@ -4,12 +4,14 @@
 //!   are printed from it by [`render`].
 //! - [`params`]: what a card is built with, and the names of the presets.
 //! - [`receive`]: the entries of the receive free and post queues, and the frame classes.
+//! - [`dma`]: descriptors, completion entries and windows of the DMA channels.
 //! - [`limits`]: the sizes both sides must know.
 //!
 //! `no_std`, no dependencies, no `unsafe`.
 #![no_std]
 
 pub mod csr;
+pub mod dma;
 pub mod limits;
 pub mod params;
 pub mod receive;

@@ -1,0 +1,410 @@
+//! Takes the next descriptor of a channel, checks it, and hands it to the issuer; a bad one as a copy of no bytes with its status.
+//!
+//! Channels take turns by descriptors. `FENCE` sends a descriptor back until all earlier ones of its channel are retired.
+//!
+//! | port               | dir | width | meaning                                                                              |
+//! |--------------------|-----|-------|--------------------------------------------------------------------------------------|
+//! | `waiting_c`        | in  | 1     | channel c has a descriptor to start, and room for it with the issuer                 |
+//! | `quiet_c`          | in  | 1     | all it has started are retired                                                       |
+//! | `position_c`       | in  | 4     | position of the one to start                                                         |
+//! | `start_c`          | out | 1     | work on it begins                                                                    |
+//! | `fetch_channel`    | out | 5     | descriptor to read: channel                                                          |
+//! | `fetch_position`   | out | 4     | and position                                                                         |
+//! | `source`           | in  | 64    | one cycle later: its source                                                          |
+//! | `destination`      | in  | 64    | its destination                                                                      |
+//! | `control`          | in  | 32    | its control word                                                                     |
+//! | `check`            | out | 1     | see [`crate::dma_windows`]                                                           |
+//! | `check_write`      | out | 1     | the host's memory will be written                                                    |
+//! | `check_first`      | out | 52    | first page                                                                           |
+//! | `check_last`       | out | 52    | last page                                                                            |
+//! | `checked`          | in  | 1     | the answer is there                                                                  |
+//! | `allowed`          | in  | 1     | the range may be touched                                                             |
+//! | `prepare_valid`    | out | 1     | a descriptor has been checked; stays until it is taken; reset value 0                |
+//! | `prepare_ready`    | in  | 1     | it is taken                                                                          |
+//! | `prepare_c`        | out | 1     | it is taken, and of channel c                                                        |
+//! | `prepare_channel`  | out | 5     | its channel                                                                          |
+//! | `prepare_copies`   | out | 1     | it copies out of a core's memory                                                     |
+//! | `prepare_entry`    | out | 115   | it, see [`Prepared`]                                                                 |
+//! | `prepare_status`   | out | 4     | 0, `REFUSED` or `INVALID` of [`abi::dma::Status`]                                    |
+//!
+//! Latency: 11 cycles from `waiting_c` to `prepare_valid`, 7 for the host's channel, which has no windows. Throughput: one
+//! descriptor in as many cycles.
+//! Checks: see [`abi::dma`]; besides, a range must not run over the end of the host's 64-bit addresses or of the processor's 16 MiB.
+
+use abi::dma::{Status, control};
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+use crate::arbiter::Arbiter;
+use crate::many;
+
+/// A descriptor that is being issued.
+#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
+pub struct Prepared {
+    /// The host's address, or the destination of a copy from core to core.
+    pub far: Bits<64>,
+    /// The other one, a card address.
+    pub near: Bits<28>,
+    /// Bytes to go.
+    pub remaining: Bits<17>,
+    /// From core to host.
+    pub to_host: Bit,
+    /// From core to core.
+    pub to_core: Bit,
+    /// Where its channel keeps it.
+    pub position: Bits<4>,
+}
+
+/// Bits of a [`Prepared`].
+pub const PREPARED_BITS: usize = 115;
+
+/// What the starter does.
+#[derive(LogicState, Debug, Copy, Clone, PartialEq)]
+enum Step {
+    Choose,
+    Address,
+    Fetch,
+    Length,
+    Low,
+    High,
+    Wait,
+    Offer,
+}
+
+/// See the module's page.
+#[derive(LogicBlock)]
+pub struct DmaStart {
+    pub clock: Signal<In, Clock>,
+    pub reset: Signal<In, Bit>,
+    pub waiting: Vec<Signal<In, Bit>>,
+    pub quiet: Vec<Signal<In, Bit>>,
+    pub position: Vec<Signal<In, Bits<4>>>,
+    pub start: Vec<Signal<Out, Bit>>,
+    pub fetch_channel: Signal<Out, Bits<5>>,
+    pub fetch_position: Signal<Out, Bits<4>>,
+    pub source: Signal<In, Bits<64>>,
+    pub destination: Signal<In, Bits<64>>,
+    pub control: Signal<In, Bits<32>>,
+    pub check: Signal<Out, Bit>,
+    pub check_write: Signal<Out, Bit>,
+    pub check_first: Signal<Out, Bits<52>>,
+    pub check_last: Signal<Out, Bits<52>>,
+    pub checked: Signal<In, Bit>,
+    pub allowed: Signal<In, Bit>,
+    pub prepare_valid: Signal<Out, Bit>,
+    pub prepare_ready: Signal<In, Bit>,
+    pub prepare: Vec<Signal<Out, Bit>>,
+    pub prepare_channel: Signal<Out, Bits<5>>,
+    pub prepare_copies: Signal<Out, Bit>,
+    pub prepare_entry: Signal<Out, Bits<PREPARED_BITS>>,
+    pub prepare_status: Signal<Out, Bits<4>>,
+    turns: Arbiter,
+    /// Channels whose next descriptor may start. A cycle old, but that of a channel is looked at only long after it changed.
+    candidate: Vec<DFF<Bit>>,
+    /// The channel's next descriptor has a fence.
+    fenced: Vec<DFF<Bit>>,
+    step: DFF<Step>,
+    channel: DFF<Bits<5>>,
+    of_host: DFF<Bit>,
+    /// The channel to go on with, chosen while the descriptor before it is checked.
+    chosen: DFF<Bit>,
+    chosen_channel: DFF<Bits<5>>,
+    chooses: Signal<Local, Bit>,
+    position_now: Signal<Local, Bits<4>>,
+    quiet_now: Signal<Local, Bit>,
+    // The descriptor.
+    place: DFF<Bits<4>>,
+    is_quiet: DFF<Bit>,
+    far: DFF<Bits<64>>,
+    near: DFF<Bits<64>>,
+    word: DFF<Bits<32>>,
+    reads_host: Signal<Local, Bit>,
+    writes_host: Signal<Local, Bit>,
+    more: Signal<Local, Bit>,
+    posts: Signal<Local, Bit>,
+    fence: Signal<Local, Bit>,
+    length: Signal<Local, Bits<17>>,
+    passes: Signal<Local, Bit>,
+    // What is wrong with it.
+    distance: DFF<Bits<17>>,
+    bad_word: DFF<Bit>,
+    bad_near: DFF<Bit>,
+    bad_far: DFF<Bit>,
+    near_last: Signal<Local, Bits<25>>,
+    far_sum: Signal<Local, Bits<33>>,
+    far_low: DFF<Bits<33>>,
+    far_runs_over: DFF<Bit>,
+    near_runs_over: DFF<Bit>,
+    far_high_sum: Signal<Local, Bits<33>>,
+    far_high: DFF<Bits<33>>,
+    invalid: Signal<Local, Bit>,
+    refused: DFF<Bit>,
+    entry: Signal<Local, Prepared>,
+    host: Constant<Bits<5>>,
+    processors: Constant<Bits<5>>,
+    no_flags: Constant<Bits<32>>,
+    status_refused: Constant<Bits<4>>,
+    status_invalid: Constant<Bits<4>>,
+    _channels: usize,
+}
+
+impl DmaStart {
+    /// For the channels of `processors` processors and the host.
+    pub fn new(processors: usize) -> Self {
+        // The places of the flags are literals below, as the HDL has no named indices.
+        assert_eq!(control::LENGTH_BITS, 17);
+        assert_eq!([control::SOURCE_HOST, control::DESTINATION_HOST], [1 << 20, 1 << 21]);
+        assert_eq!([control::MORE, control::POST, control::FENCE], [1 << 22, 1 << 23, 1 << 24]);
+        let channels = processors + 1;
+        let number = |status: Status| Constant::new((status as u64).to_bits());
+        Self {
+            clock: Default::default(),
+            reset: Default::default(),
+            waiting: many(channels),
+            quiet: many(channels),
+            position: many(channels),
+            start: many(channels),
+            fetch_channel: Default::default(),
+            fetch_position: Default::default(),
+            source: Default::default(),
+            destination: Default::default(),
+            control: Default::default(),
+            check: Default::default(),
+            check_write: Default::default(),
+            check_first: Default::default(),
+            check_last: Default::default(),
+            checked: Default::default(),
+            allowed: Default::default(),
+            prepare_valid: Default::default(),
+            prepare_ready: Default::default(),
+            prepare: many(channels),
+            prepare_channel: Default::default(),
+            prepare_copies: Default::default(),
+            prepare_entry: Default::default(),
+            prepare_status: Default::default(),
+            turns: Arbiter::new(channels),
+            candidate: many(channels),
+            fenced: many(channels),
+            step: Default::default(),
+            channel: Default::default(),
+            of_host: Default::default(),
+            chosen: Default::default(),
+            chosen_channel: Default::default(),
+            chooses: Default::default(),
+            position_now: Default::default(),
+            quiet_now: Default::default(),
+            place: Default::default(),
+            is_quiet: Default::default(),
+            far: Default::default(),
+            near: Default::default(),
+            word: Default::default(),
+            reads_host: Default::default(),
+            writes_host: Default::default(),
+            more: Default::default(),
+            posts: Default::default(),
+            fence: Default::default(),
+            length: Default::default(),
+            passes: Default::default(),
+            distance: Default::default(),
+            bad_word: Default::default(),
+            bad_near: Default::default(),
+            bad_far: Default::default(),
+            near_last: Default::default(),
+            far_sum: Default::default(),
+            far_low: Default::default(),
+            far_runs_over: Default::default(),
+            near_runs_over: Default::default(),
+            far_high_sum: Default::default(),
+            far_high: Default::default(),
+            invalid: Default::default(),
+            refused: Default::default(),
+            entry: Default::default(),
+            host: Constant::new((processors as u64).to_bits()),
+            processors: Constant::new((processors as u64).to_bits()),
+            no_flags: Constant::new((!(control::FLAGS | (1 << control::LENGTH_BITS) - 1) as u64).to_bits()),
+            status_refused: number(Status::Refused),
+            status_invalid: number(Status::Invalid),
+            _channels: channels,
+        }
+    }
+}
+
+impl Logic for DmaStart {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, step, channel, of_host, chosen, chosen_channel, place, is_quiet, far, near, word);
+        dff_setup!(self, clock, distance, bad_word, bad_near, bad_far, far_low, far_runs_over, near_runs_over);
+        dff_setup!(self, clock, far_high, refused);
+        self.turns.clock.next = self.clock.val();
+        self.turns.reset.next = self.reset.val();
+
+        // Whose turn it is. While one is checked, the next is chosen.
+        self.chooses.next = !self.chosen.q.val()
+            & ((self.step.q.val() == Step::Choose)
+                | (self.step.q.val() == Step::Wait)
+                | (self.step.q.val() == Step::Offer));
+        self.turns.advance.next = self.chooses.val() & self.turns.any.val();
+        for c in 0..self._channels {
+            self.candidate[c].clock.next = self.clock.val();
+            self.candidate[c].d.next =
+                self.waiting[c].val() & (!self.fenced[c].q.val() | self.quiet[c].val()) & !self.reset.val();
+            self.turns.request[c].next = self.candidate[c].q.val();
+        }
+        if self.chooses.val() {
+            self.chosen.d.next = self.turns.any.val();
+            self.chosen_channel.d.next = self.turns.granted.val();
+        }
+
+        // Its descriptor.
+        self.fetch_channel.next = self.channel.q.val();
+        self.position_now.next = 0.into();
+        self.quiet_now.next = false;
+        for c in 0..self._channels {
+            if self.channel.q.val() == c.to_bits() {
+                self.position_now.next = self.position[c].val();
+                self.quiet_now.next = self.quiet[c].val();
+            }
+        }
+        self.fetch_position.next = self.position_now.val();
+        if self.step.q.val() == Step::Fetch {
+            self.place.d.next = self.position_now.val();
+            self.is_quiet.d.next = self.quiet_now.val();
+            self.of_host.d.next = self.channel.q.val() == self.host.val();
+            self.far.d.next = self.destination.val();
+            self.near.d.next = self.source.val();
+            if self.control.val().get_bit(20) {
+                self.far.d.next = self.source.val();
+                self.near.d.next = self.destination.val();
+            }
+            self.word.d.next = self.control.val();
+        }
+        self.length.next = self.word.q.val().get_bits::<17>(0);
+        self.reads_host.next = self.word.q.val().get_bit(20);
+        self.writes_host.next = self.word.q.val().get_bit(21);
+        self.more.next = self.word.q.val().get_bit(22);
+        self.posts.next = self.word.q.val().get_bit(23);
+        self.fence.next = self.word.q.val().get_bit(24);
+
+        // Is it sound?
+        self.distance.d.next = self.length.val() - 1;
+        self.bad_word.d.next = (self.reads_host.val() & self.writes_host.val())
+            | !self.length.val().any()
+            | (self.length.val().get_bit(16) & self.length.val().get_bits::<16>(0).any())
+            | (self.word.q.val() & self.no_flags.val()).any()
+            | (self.posts.val()
+                & (self.more.val()
+                    | (self.of_host.q.val() & !self.reads_host.val())
+                    | (!self.of_host.q.val() & !self.writes_host.val())));
+        self.bad_near.d.next = self.near.q.val().get_bits::<36>(28).any()
+            | (bit_cast::<5, 4>(self.near.q.val().get_bits::<4>(24)) >= self.processors.val());
+        self.bad_far.d.next = (self.far.q.val().get_bits::<36>(28).any()
+            | (bit_cast::<5, 4>(self.far.q.val().get_bits::<4>(24)) >= self.processors.val()))
+            & !self.reads_host.val()
+            & !self.writes_host.val();
+        self.near_last.next =
+            bit_cast::<25, 24>(self.near.q.val().get_bits::<24>(0)) + bit_cast::<25, 17>(self.distance.q.val());
+        self.far_sum.next =
+            bit_cast::<33, 32>(self.far.q.val().get_bits::<32>(0)) + bit_cast::<33, 17>(self.distance.q.val());
+        self.near_runs_over.d.next = self.near_last.val().get_bit(24);
+        self.far_low.d.next = self.far_sum.val();
+        // The distance is shorter than 16 MiB: it changes bit 24 if and only if it runs over.
+        self.far_runs_over.d.next = (self.far_sum.val().get_bit(24) != self.far.q.val().get_bit(24))
+            & !self.reads_host.val()
+            & !self.writes_host.val();
+        self.far_high_sum.next =
+            bit_cast::<33, 32>(self.far.q.val().get_bits::<32>(32)) + self.far_low.q.val().get_bit(32);
+        self.far_high.d.next = self.far_high_sum.val();
+        self.invalid.next = self.bad_word.q.val()
+            | self.bad_near.q.val()
+            | self.bad_far.q.val()
+            | self.near_runs_over.q.val()
+            | self.far_runs_over.q.val()
+            | self.far_high.q.val().get_bit(32);
+
+        // May the channel touch it? What does not touch the host, or is of the host, passes.
+        self.check.next = self.step.q.val() == Step::Low;
+        self.check_write.next = self.writes_host.val();
+        self.check_first.next = self.far.q.val().get_bits::<52>(12);
+        self.check_last.next = (bit_cast::<52, 32>(self.far_high.q.val().get_bits::<32>(0)) << 20)
+            | bit_cast::<52, 20>(self.far_low.q.val().get_bits::<20>(12));
+        self.passes.next = self.of_host.q.val() | (!self.reads_host.val() & !self.writes_host.val());
+
+        match self.step.q.val() {
+            Step::Choose => {}
+            Step::Address => self.step.d.next = Step::Fetch,
+            Step::Fetch => self.step.d.next = Step::Length,
+            Step::Length => self.step.d.next = Step::Low,
+            Step::Low => self.step.d.next = Step::High,
+            Step::High => {
+                self.step.d.next = Step::Wait;
+                self.refused.d.next = false;
+                if self.passes.val() {
+                    self.step.d.next = Step::Offer;
+                }
+            }
+            Step::Wait => {
+                if self.checked.val() {
+                    self.step.d.next = Step::Offer;
+                    self.refused.d.next = !self.allowed.val();
+                }
+            }
+            Step::Offer => {}
+        }
+        for c in 0..self._channels {
+            self.fenced[c].clock.next = self.clock.val();
+            self.fenced[c].d.next = self.fenced[c].q.val();
+            self.start[c].next = false;
+            if (self.step.q.val() == Step::Length) & (self.channel.q.val() == c.to_bits()) {
+                self.fenced[c].d.next = self.fence.val() & !self.is_quiet.q.val();
+                self.start[c].next = !self.fence.val() | self.is_quiet.q.val();
+            }
+            if self.reset.val() {
+                self.fenced[c].d.next = false;
+            }
+        }
+        if (self.step.q.val() == Step::Length) & self.fence.val() & !self.is_quiet.q.val() {
+            self.step.d.next = Step::Choose;
+        }
+
+        // Hand it over and go on.
+        self.prepare_valid.next = self.step.q.val() == Step::Offer;
+        self.prepare_channel.next = self.channel.q.val();
+        self.prepare_copies.next = !self.reads_host.val();
+        self.prepare_status.next = 0.into();
+        if self.refused.q.val() {
+            self.prepare_status.next = self.status_refused.val();
+        }
+        if self.invalid.val() {
+            self.prepare_status.next = self.status_invalid.val();
+        }
+        self.entry.next.far = self.far.q.val();
+        self.entry.next.near = self.near.q.val().get_bits::<28>(0);
+        self.entry.next.remaining = self.length.val();
+        if self.invalid.val() | self.refused.q.val() {
+            self.entry.next.remaining = 0.into();
+        }
+        self.entry.next.to_host = self.writes_host.val();
+        self.entry.next.to_core = !self.writes_host.val() & !self.reads_host.val();
+        self.entry.next.position = self.place.q.val();
+        self.prepare_entry.next = self.entry.val().into();
+        for c in 0..self._channels {
+            self.prepare[c].next =
+                (self.step.q.val() == Step::Offer) & self.prepare_ready.val() & (self.channel.q.val() == c.to_bits());
+        }
+        if (self.step.q.val() == Step::Offer) & self.prepare_ready.val() {
+            self.step.d.next = Step::Choose;
+        }
+        if ((self.step.q.val() == Step::Offer) & self.prepare_ready.val()) | (self.step.q.val() == Step::Choose) {
+            if self.chosen.q.val() {
+                self.step.d.next = Step::Address;
+                self.channel.d.next = self.chosen_channel.q.val();
+                self.chosen.d.next = false;
+            }
+        }
+
+        if self.reset.val() {
+            self.step.d.next = Step::Choose;
+            self.chosen.d.next = false;
+        }
+    }
+}
