@@ -165,8 +165,8 @@ impl Processor {
             && let Some((buffer, length)) = self.to_send.pop_front()
         {
             self.sending.push_back(buffer);
-            self.port.write(csr::TX_ADDRESS.offset, buffer);
-            self.port.write(csr::TX_POST.offset, length as u32);
+            self.port.write(csr::TX_LENGTH.offset, length as u32);
+            self.port.write(csr::TX_POST.offset, buffer);
         } else if self.port.idle() {
             let quiet = self.last_write.is_none_or(|last| cycle > last + WAKEFULNESS);
             if self.found_nothing && quiet && self.sending.is_empty() {

@@ -19,12 +19,10 @@
 //! | `post_status`        | in  | 32    | its RX_STATUS |
 //! | `post_hash`          | in  | 32    | its RX_HASH |
 //! | `send_push`          | out | 1     | a frame to send |
-//! | `send_address`       | out | 24    | where it lies |
-//! | `send_length`        | out | 14    | its length |
-//! | `send_checksum`      | out | 32    | TX_CHECKSUM |
+//! | `send_entry`         | out | 64    | its two words, see [`abi::transmit`] |
 //! | `send_room`          | in  | 7     | TX_POST |
 //! | `sent_valid`         | in  | 1     | a buffer comes back |
-//! | `sent`               | in  | 25    | TX_DONE |
+//! | `sent`               | in  | 32    | TX_DONE |
 //! | `sent_take`          | out | 1     | it is taken |
 //! | `in_base`            | out | 18    | bits 23:6 of IN_BASE |
 //! | `in_size`            | out | 5     | IN_FRAME_SIZE |
@@ -103,6 +101,13 @@ struct Wide {
     high: Bits<32>,
 }
 
+/// A frame to send, as [`abi::transmit`] lays it out.
+#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
+struct SendWords {
+    post: Bits<32>,
+    length: Bits<32>,
+}
+
 /// IRQ_STATUS from bit 1 up.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
 struct Causes {
@@ -158,12 +163,10 @@ pub struct CorePort {
     pub post_status: Signal<In, Bits<32>>,
     pub post_hash: Signal<In, Bits<32>>,
     pub send_push: Signal<Out, Bit>,
-    pub send_address: Signal<Out, Bits<24>>,
-    pub send_length: Signal<Out, Bits<14>>,
-    pub send_checksum: Signal<Out, Bits<32>>,
+    pub send_entry: Signal<Out, Bits<64>>,
     pub send_room: Signal<In, Bits<7>>,
     pub sent_valid: Signal<In, Bit>,
-    pub sent: Signal<In, Bits<25>>,
+    pub sent: Signal<In, Bits<32>>,
     pub sent_take: Signal<Out, Bit>,
     pub in_base: Signal<Out, Bits<18>>,
     pub in_size: Signal<Out, Bits<5>>,
@@ -217,6 +220,7 @@ pub struct CorePort {
     entry: Signal<Local, Posted>,
     descriptor: Signal<Local, Descriptor>,
     sending: Signal<Local, Message>,
+    send_words: Signal<Local, SendWords>,
     in_levels: Levels,
     out_levels: Levels,
     error: Signal<Local, Bit>,
@@ -255,8 +259,7 @@ impl CorePort {
         // Registers are taken by number below, as the HDL has no named indices.
         let names = |kind| RegisterFile::<12>::names(&csr::CORE, 1, kind);
         let stored = [
-            "TX_ADDRESS",
-            "TX_CHECKSUM",
+            "TX_LENGTH",
             "IRQ_MASK",
             "COMPARE",
             "COMPARE high",
@@ -336,9 +339,7 @@ impl CorePort {
             post_status: Default::default(),
             post_hash: Default::default(),
             send_push: Default::default(),
-            send_address: Default::default(),
-            send_length: Default::default(),
-            send_checksum: Default::default(),
+            send_entry: Default::default(),
             send_room: Default::default(),
             sent_valid: Default::default(),
             sent: Default::default(),
@@ -395,6 +396,7 @@ impl CorePort {
             entry: Default::default(),
             descriptor: Default::default(),
             sending: Default::default(),
+            send_words: Default::default(),
             in_levels: Default::default(),
             out_levels: Default::default(),
             error: Default::default(),
@@ -490,16 +492,16 @@ impl Logic for CorePort {
         self.registers.driven[6].next = self.rx_refused.q.val();
 
         // Transmit.
-        self.send_address.next = self.registers.value[0].val().get_bits::<24>(0);
-        self.send_checksum.next = self.registers.value[1].val();
-        self.send_length.next = self.registers.data.val().get_bits::<14>(0);
+        self.send_words.next.post = self.registers.data.val();
+        self.send_words.next.length = self.registers.value[0].val();
+        self.send_entry.next = self.send_words.val().into();
         self.send_push.next = self.registers.wrote[7].val();
         self.tx_error.next = self.registers.wrote[7].val() & !self.send_room.val().any();
         self.sent_take.next = self.registers.read[8].val();
         self.registers.driven[7].next = bit_cast::<32, 7>(self.send_room.val());
         self.registers.driven[8].next = self.empty.val();
         if self.sent_valid.val() {
-            self.registers.driven[8].next = bit_cast::<32, 25>(self.sent.val());
+            self.registers.driven[8].next = self.sent.val();
         }
         self.registers.driven[9].next = self.tx_refused.q.val();
 
@@ -511,9 +513,9 @@ impl Logic for CorePort {
         self.registers.driven[12].next = self.time_high.q.val();
 
         // MFA queues.
-        self.in_base.next = self.registers.value[5].val().get_bits::<18>(6);
-        self.in_size.next = self.registers.value[6].val().get_bits::<5>(0);
-        self.in_frames.next = self.registers.value[7].val().get_bits::<11>(0);
+        self.in_base.next = self.registers.value[4].val().get_bits::<18>(6);
+        self.in_size.next = self.registers.value[5].val().get_bits::<5>(0);
+        self.in_frames.next = self.registers.value[6].val().get_bits::<11>(0);
         self.mfa.next = self.registers.data.val();
         self.free_inbound.next = self.registers.wrote[13].val();
         self.take_inbound.next = self.registers.read[14].val();
@@ -540,12 +542,12 @@ impl Logic for CorePort {
         self.registers.driven[23].next = 0.into();
 
         // DMA.
-        self.descriptor.next.source = self.registers.value[8].val();
-        self.descriptor.next.source_high = self.registers.value[9].val();
-        self.descriptor.next.destination = self.registers.value[10].val();
-        self.descriptor.next.destination_high = self.registers.value[11].val();
-        self.descriptor.next.control = self.registers.value[12].val();
-        self.descriptor.next.mfa = self.registers.value[13].val();
+        self.descriptor.next.source = self.registers.value[7].val();
+        self.descriptor.next.source_high = self.registers.value[8].val();
+        self.descriptor.next.destination = self.registers.value[9].val();
+        self.descriptor.next.destination_high = self.registers.value[10].val();
+        self.descriptor.next.control = self.registers.value[11].val();
+        self.descriptor.next.mfa = self.registers.value[12].val();
         self.descriptor.next.context = self.registers.data.val();
         self.dma_descriptor.next = self.descriptor.val().into();
         self.dma_push.next = self.registers.wrote[24].val();
@@ -563,12 +565,12 @@ impl Logic for CorePort {
         self.registers.driven[27].next = self.dma_refused.q.val();
 
         // Messages.
-        self.busy.next = self.registers.value[14].val().get_bit(0);
+        self.busy.next = self.registers.value[13].val().get_bit(0);
         self.registers.driven[28].next = bit_cast::<32, 16>(self.busy_all.val());
         self.sending.next.kind = self.registers.data.val();
-        self.sending.next.address = self.registers.value[15].val();
-        self.sending.next.length = self.registers.value[16].val();
-        self.sending.next.context = self.registers.value[17].val();
+        self.sending.next.address = self.registers.value[14].val();
+        self.sending.next.length = self.registers.value[15].val();
+        self.sending.next.context = self.registers.value[16].val();
         self.message.next = self.sending.val().into();
         self.message_error.next = false;
         self.held.next = (self.registers.read[18].val() & !self.take_outbound_done.val())
@@ -654,12 +656,12 @@ impl Logic for CorePort {
         // Interrupts.
         self.interrupts.clock.next = self.clock.val();
         self.interrupts.reset.next = self.reset.val();
-        self.timer_word.next.low = self.registers.value[3].val();
-        self.timer_word.next.high = self.registers.value[4].val();
+        self.timer_word.next.low = self.registers.value[2].val();
+        self.timer_word.next.high = self.registers.value[3].val();
         self.interrupts.now.next = self.clock_time.val();
         self.interrupts.compare.next = self.timer_word.val().into();
-        self.interrupts.rearm.next = self.registers.changing[3].val() | self.registers.changing[4].val();
-        self.interrupts.mask.next = self.registers.value[2].val().get_bits::<8>(0);
+        self.interrupts.rearm.next = self.registers.changing[2].val() | self.registers.changing[3].val();
+        self.interrupts.mask.next = self.registers.value[1].val().get_bits::<8>(0);
         self.interrupts.ack.next = 0.into();
         if self.registers.wrote[10].val() {
             self.interrupts.ack.next = self.registers.data.val().get_bits::<8>(0);

@@ -359,7 +359,7 @@ mod tests {
             assert_eq!(read(&mut dut, word.offset), 0, "{} after zero", word.name);
             seen += 1;
         }
-        assert_eq!(seen, 18);
+        assert_eq!(seen, 17);
         assert_eq!((read(&mut dut, 0x000), read(&mut dut, 0xFFC)), (0x504E_5443, 0));
     }
 

@@ -47,30 +47,26 @@ registers! {
     "Buffers refused because the receive free queue was full; wraps at 2^32."
     RX_REFUSED = Register::read_only(0x024, Value(0))
 
-    "Address of the next frame to send, in this processor's memory; any alignment."
-    TX_ADDRESS = Register::read_write(0x030, Value(0)); tx_address {
-        "Byte address." ADDRESS: 0, 24;
+    "Length of the next frame to send, and its TCP or UDP checksum. Places are even and given as halves."
+    TX_LENGTH = Register::read_write(0x030, Value(0)); tx_length {
+        "Bytes, 14 to 9216, without FCS; shorter than 60 is filled up with zeros." LENGTH: 0, 14;
+        "Half the place of the first byte of the TCP or UDP header; the sum runs to the frame's end." TRANSPORT_START: 14, 7;
+        "Half the place of the checksum behind TRANSPORT_START: 8 in TCP, 3 in UDP; it holds the pseudo-header's sum." TRANSPORT_FIELD: 21, 7;
+        "1: insert the TCP or UDP checksum." TRANSPORT_INSERT: 28, 1;
     }
-    "What the card fills in in the next frame to send."
-    TX_CHECKSUM = Register::read_write(0x034, Value(0)); tx_checksum {
-        "Byte offset of the IPv4 header." IP_OFFSET: 0, 8;
-        "Byte offset of the first byte that the transport checksum covers; the sum runs to the frame's end." TRANSPORT_OFFSET: 8, 8;
-        "Byte offset of the checksum field behind TRANSPORT_OFFSET (TCP 16, UDP 6)." TRANSPORT_PLACE: 16, 8;
-        "1: fill in the IPv4 header checksum." IP: 24, 1;
-        "1: fill in the transport checksum; its field holds the sum over the pseudo-header." TRANSPORT: 25, 1;
-        "1: a transport checksum of 0 is sent as 0xFFFF (UDP)." UDP: 26, 1;
-    }
-    "Write: sends the frame at TX_ADDRESS, of this length. Read: how many more fit; a buffer counts until it is taken from TX_DONE."
-    TX_POST = Register::driven(0x038, WriteToPush, Value(SEND_QUEUE_DEPTH as u64)); tx_post {
-        "Bytes, 14 to 9216, without FCS; shorter than 60 is padded." LENGTH: 0, 14;
+    "Write: sends a frame of TX_LENGTH. Read: how many more fit; a frame counts until its buffer is taken from TX_DONE."
+    TX_POST = Register::driven(0x034, WriteToPush, Value(SEND_QUEUE_DEPTH as u64)); tx_post {
+        "Byte address of the frame in this processor's memory; any alignment." ADDRESS: 0, 24;
+        "Half the place of the IPv4 header." IP_PLACE: 24, 7;
+        "1: insert its checksum; the field holds 0." IP_INSERT: 31, 1;
     }
     "Takes the oldest buffer that comes back, or 0xFFFFFFFF if there is none."
-    TX_DONE = Register::driven(0x03C, ReadToPop, NOTHING); tx_done {
+    TX_DONE = Register::driven(0x038, ReadToPop, NOTHING); tx_done {
         "Byte address, as it was posted." ADDRESS: 0, 24;
-        "1: the length was refused, nothing was sent." REFUSED: 24, 1;
+        "1: the length was refused, nothing was sent." REFUSED: 31, 1;
     }
     "Frames that were not taken because the send queue was full; wraps at 2^32."
-    TX_REFUSED = Register::read_only(0x040, Value(0))
+    TX_REFUSED = Register::read_only(0x03C, Value(0))
 
     "Causes of an interrupt. A cause is set while its reason stands, and stays until a one is written to it when it does not (¶66)."
     IRQ_STATUS = Register::driven(0x050, WriteOneToClear, Value(0)); irq_status {
