@@ -12,6 +12,8 @@
 pub mod aligner;
 pub mod arbiter;
 pub mod classifier;
+pub mod completer;
+pub mod completion_sender;
 pub mod concat;
 pub mod core_port;
 pub mod csr;
@@ -48,6 +50,9 @@ pub mod next_header;
 pub mod parser;
 pub mod queue;
 pub mod register_file;
+pub mod register_master;
+pub mod request_decode;
+pub mod request_steps;
 pub mod reta;
 pub mod stats;
 pub mod stream;
@@ -56,6 +61,7 @@ pub mod tlp_ingress;
 pub mod tlp_stage;
 pub mod toeplitz;
 pub mod verdict_queue;
+pub mod window_writer;
 pub mod word_decode;
 
 /// Seeded numbers for the unit tests.

@@ -3,31 +3,31 @@
 //! What was taken first leaves first: a completion that tells of something never overtakes the write it tells of, nor does an
 //! interrupt. A TLP stays whole, and the next one follows without a bubble.
 //!
-//! | port                 | dir | width | meaning                                                                       |
-//! |----------------------|-----|-------|-------------------------------------------------------------------------------|
-//! | `requester_id`       | in  | 16    | the card's bus, device and function number                                    |
-//! | `completion_tdata`   | in  | W     | completions of the host's requests: payload                                   |
-//! | `completion_theader` | in  | 128   | header                                                                        |
-//! | `completion_tvalid`  | in  | 1     | a beat is present                                                             |
-//! | `completion_tlast`   | in  | 1     | last beat of the TLP                                                          |
-//! | `completion_tready`  | out | 1     | it is taken; reset value 0                                                    |
-//! | `message_valid`      | in  | 1     | an interrupt is due                                                           |
-//! | `message_address`    | in  | 64    | where MSI-X writes to, a multiple of 4                                        |
-//! | `message_data`       | in  | 32    | what it writes                                                                |
-//! | `message_ready`      | out | 1     | it is taken; reset value 0                                                    |
-//! | `read_valid`         | in  | 1     | the DMA engine wants to read                                                  |
-//! | `read_header`        | in  | 128   | header of its request                                                         |
-//! | `read_ready`         | out | 1     | it is taken; reset value 0                                                    |
-//! | `write_tdata`        | in  | W     | the DMA engine's writes: payload                                              |
-//! | `write_theader`      | in  | 128   | header                                                                        |
-//! | `write_tvalid`       | in  | 1     | a beat is present                                                             |
-//! | `write_tlast`        | in  | 1     | last beat of the TLP                                                          |
-//! | `write_tready`       | out | 1     | it is taken; reset value 0                                                    |
-//! | `tlp_tdata`          | out | W     | payload, first DW in the lowest lanes of the first beat                       |
-//! | `tlp_theader`        | out | 128   | DW0 in the lowest bits; bits 31:24 of a DW are its byte 0; same on all beats  |
-//! | `tlp_tvalid`         | out | 1     | a beat is present; a TLP without payload is one beat; reset value 0           |
-//! | `tlp_tlast`          | out | 1     | last beat of the TLP                                                          |
-//! | `tlp_tready`         | in  | 1     | it is taken                                                                   |
+//! | port                 | dir | width | meaning                                                                      |
+//! |----------------------|-----|-------|------------------------------------------------------------------------------|
+//! | `requester_id`       | in  | 16    | the card's bus, device and function number                                   |
+//! | `completion_tdata`   | in  | W     | completions of the host's requests: payload                                  |
+//! | `completion_theader` | in  | 128   | header                                                                       |
+//! | `completion_tvalid`  | in  | 1     | a beat is present                                                            |
+//! | `completion_tlast`   | in  | 1     | last beat of the TLP                                                         |
+//! | `completion_tready`  | out | 1     | it is taken; reset value 0                                                   |
+//! | `message_valid`      | in  | 1     | an interrupt is due                                                          |
+//! | `message_address`    | in  | 64    | where MSI-X writes to, a multiple of 4                                       |
+//! | `message_data`       | in  | 32    | what it writes                                                               |
+//! | `message_ready`      | out | 1     | it is taken; reset value 0                                                   |
+//! | `read_valid`         | in  | 1     | the DMA engine wants to read                                                 |
+//! | `read_header`        | in  | 128   | header of its request                                                        |
+//! | `read_ready`         | out | 1     | it is taken; reset value 0                                                   |
+//! | `write_tdata`        | in  | W     | the DMA engine's writes: payload                                             |
+//! | `write_theader`      | in  | 128   | header                                                                       |
+//! | `write_tvalid`       | in  | 1     | a beat is present                                                            |
+//! | `write_tlast`        | in  | 1     | last beat of the TLP                                                         |
+//! | `write_tready`       | out | 1     | it is taken; reset value 0                                                   |
+//! | `tlp_tdata`          | out | W     | payload, first DW in the lowest lanes of the first beat                      |
+//! | `tlp_theader`        | out | 128   | DW0 in the lowest bits; bits 31:24 of a DW are its byte 0; same on all beats |
+//! | `tlp_tvalid`         | out | 1     | a beat is present; a TLP without payload is one beat; reset value 0          |
+//! | `tlp_tlast`          | out | 1     | last beat of the TLP                                                         |
+//! | `tlp_tready`         | in  | 1     | it is taken                                                                  |
 //!
 //! Latency: [`LATENCY`] cycle. Throughput: one beat per cycle. Stalls when the host does, or while another's TLP passes; `tlp_tready`
 //! reaches no ready output within a cycle. Not reset: data registers.

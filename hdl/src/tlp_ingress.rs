@@ -3,29 +3,29 @@
 //! A request is passed on as exactly as many beats as its header says, so that nothing behind has to count: beats too many are
 //! taken away, beats too few are made up and marked void. A completion passes as it came, for the DMA engine must know that it lied.
 //!
-//! | port                 | dir | width | meaning                                                                        |
-//! |----------------------|-----|-------|--------------------------------------------------------------------------------|
-//! | `tlp_tdata`          | in  | W     | payload, first DW in the lowest lanes of the first beat                        |
-//! | `tlp_theader`        | in  | 128   | DW0 in the lowest bits; bits 31:24 of a DW are its byte 0; same on all beats   |
-//! | `tlp_tbar`           | in  | 3     | the BAR a request hit                                                          |
-//! | `tlp_tvalid`         | in  | 1     | a beat is present; a TLP without payload is one beat                           |
-//! | `tlp_tlast`          | in  | 1     | last beat of the TLP                                                           |
-//! | `tlp_tready`         | out | 1     | it is taken; a register; reset value 1                                         |
-//! | `request_tdata`      | out | W     | payload                                                                        |
-//! | `request_theader`    | out | 128   | the request's header                                                           |
-//! | `request_bar`        | out | 3     | the BAR it hit                                                                 |
-//! | `request_kind`       | out | 2     | [`READ`], [`WRITE`], or [`UNSUPPORTED`]: wants a completion that refuses it    |
-//! | `request_first`      | out | 1     | first beat of the request                                                      |
-//! | `request_void`       | out | 1     | the TLP ended before this beat                                                 |
-//! | `request_tvalid`     | out | 1     | a beat is present; reset value 0                                               |
-//! | `request_tlast`      | out | 1     | last beat of the request                                                       |
-//! | `request_tready`     | in  | 1     | it is taken                                                                    |
-//! | `completion_tdata`   | out | W     | payload                                                                        |
-//! | `completion_theader` | out | 128   | the completion's header                                                        |
-//! | `completion_tvalid`  | out | 1     | a beat is present; reset value 0                                               |
-//! | `completion_tlast`   | out | 1     | last beat of the completion, as it came                                        |
-//! | `completion_tready`  | in  | 1     | it is taken                                                                    |
-//! | `malformed`          | out | 1     | pulse: a TLP was shorter or longer than its header says, or of no known type   |
+//! | port                 | dir | width | meaning                                                                      |
+//! |----------------------|-----|-------|------------------------------------------------------------------------------|
+//! | `tlp_tdata`          | in  | W     | payload, first DW in the lowest lanes of the first beat                      |
+//! | `tlp_theader`        | in  | 128   | DW0 in the lowest bits; bits 31:24 of a DW are its byte 0; same on all beats |
+//! | `tlp_tbar`           | in  | 3     | the BAR a request hit                                                        |
+//! | `tlp_tvalid`         | in  | 1     | a beat is present; a TLP without payload is one beat                         |
+//! | `tlp_tlast`          | in  | 1     | last beat of the TLP                                                         |
+//! | `tlp_tready`         | out | 1     | it is taken; a register; reset value 1                                       |
+//! | `request_tdata`      | out | W     | payload                                                                      |
+//! | `request_theader`    | out | 128   | the request's header                                                         |
+//! | `request_bar`        | out | 3     | the BAR it hit                                                               |
+//! | `request_kind`       | out | 2     | [`READ`], [`WRITE`], or [`UNSUPPORTED`]: wants a completion that refuses it  |
+//! | `request_first`      | out | 1     | first beat of the request                                                    |
+//! | `request_void`       | out | 1     | the TLP ended before this beat                                               |
+//! | `request_tvalid`     | out | 1     | a beat is present; reset value 0                                             |
+//! | `request_tlast`      | out | 1     | last beat of the request                                                     |
+//! | `request_tready`     | in  | 1     | it is taken                                                                  |
+//! | `completion_tdata`   | out | W     | payload                                                                      |
+//! | `completion_theader` | out | 128   | the completion's header                                                      |
+//! | `completion_tvalid`  | out | 1     | a beat is present; reset value 0                                             |
+//! | `completion_tlast`   | out | 1     | last beat of the completion, as it came                                      |
+//! | `completion_tready`  | in  | 1     | it is taken                                                                  |
+//! | `malformed`          | out | 1     | pulse: a TLP was shorter or longer than its header says, or of no known type |
 //!
 //! Latency: [`LATENCY`] cycle. Throughput: one beat per cycle. Stalls when the one that a TLP is for does. Not reset: data registers.
 //!

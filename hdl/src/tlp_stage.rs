@@ -1,18 +1,18 @@
 //! A register stage for a stream of TLPs whose `tready` does not run through: a place for the beat that is shown and one for the beat
 //! that was under way when the sink stopped.
 //!
-//! | port             | dir | width  | meaning                                                              |
-//! |------------------|-----|--------|----------------------------------------------------------------------|
-//! | `source_tdata`   | in  | W      | payload, first DW in the lowest lanes of the first beat              |
-//! | `source_theader` | in  | HEADER | the TLP's header and what else goes with it, the same on all beats   |
-//! | `source_tvalid`  | in  | 1      | a beat is present                                                    |
-//! | `source_tlast`   | in  | 1      | last beat of the TLP                                                 |
-//! | `source_tready`  | out | 1      | it is taken; a register; reset value 1                               |
-//! | `sink_tdata`     | out | W      | the same, later                                                      |
-//! | `sink_theader`   | out | HEADER | the same, later                                                      |
-//! | `sink_tvalid`    | out | 1      | a beat is present; reset value 0                                     |
-//! | `sink_tlast`     | out | 1      | last beat of the TLP                                                 |
-//! | `sink_tready`    | in  | 1      | it is taken                                                          |
+//! | port             | dir | width  | meaning                                                            |
+//! |------------------|-----|--------|--------------------------------------------------------------------|
+//! | `source_tdata`   | in  | W      | payload, first DW in the lowest lanes of the first beat            |
+//! | `source_theader` | in  | HEADER | the TLP's header and what else goes with it, the same on all beats |
+//! | `source_tvalid`  | in  | 1      | a beat is present                                                  |
+//! | `source_tlast`   | in  | 1      | last beat of the TLP                                               |
+//! | `source_tready`  | out | 1      | it is taken; a register; reset value 1                             |
+//! | `sink_tdata`     | out | W      | the same, later                                                    |
+//! | `sink_theader`   | out | HEADER | the same, later                                                    |
+//! | `sink_tvalid`    | out | 1      | a beat is present; reset value 0                                   |
+//! | `sink_tlast`     | out | 1      | last beat of the TLP                                               |
+//! | `sink_tready`    | in  | 1      | it is taken                                                        |
 //!
 //! Latency: [`LATENCY`] cycle. Throughput: one beat per cycle. Stalls only when the sink does. Data registers are not reset.
 

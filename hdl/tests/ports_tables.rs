@@ -71,6 +71,8 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "aligner": hdl::aligner::Aligner::<64, 8>::default(),
         "arbiter": hdl::arbiter::Arbiter::new(4),
         "classifier": hdl::classifier::Classifier::<64, 64, 95>::new(4),
+        "completer": hdl::completer::Completer::<64, 8>::new(4),
+        "completion_sender": hdl::completion_sender::CompletionSender::<64>::default(),
         "concat": hdl::concat::Concat::<4>::default(),
         "core_port": hdl::core_port::CorePort::default(),
         "csr": hdl::csr::Csr::new(params),
@@ -98,6 +100,9 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "nic": hdl::nic::Nic::<64, 8, 64, 95>::new(params),
         "parser": hdl::parser::Parser::<64>::default(),
         "queue": hdl::queue::Queue::<24, 5, 6>::default(),
+        "register_master": hdl::register_master::RegisterMaster::<64>::default(),
+        "request_decode": hdl::request_decode::RequestDecode::<64>::new(4),
+        "request_steps": hdl::request_steps::RequestSteps::<64, 8>::default(),
         "reta": hdl::reta::Reta::new(4),
         "stats": hdl::stats::Stats::new(48),
         "stream": hdl::stream::FrameIngress::<64, 8>::default(),
@@ -106,6 +111,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "tlp_stage": hdl::tlp_stage::TlpStage::<64, 128>::default(),
         "toeplitz": hdl::toeplitz::Toeplitz::<64, 95>::default(),
         "verdict_queue": hdl::verdict_queue::VerdictQueue::new(4),
+        "window_writer": hdl::window_writer::WindowWriter::<64, 8>::default(),
         "word_decode": hdl::word_decode::WordDecode::default(),
     ];
     let files = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();

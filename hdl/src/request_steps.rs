@@ -1,0 +1,445 @@
+//! Carries requests out step by step, strictly in order: a write beat by beat, a read in pieces that end at 128-byte boundaries, each
+//! with the completion it will make.
+//!
+//! The order that the host relies on: a register is not touched, and no memory is read, before all earlier writes to memory have been
+//! granted (`drained`); so a message frame that was written through BAR2 is there when its address is posted. A write to memory may
+//! pass earlier reads, as PCIe demands of posted requests (2.4.1).
+//!
+//! | port             | dir | width | meaning                                                      |
+//! |------------------|-----|-------|--------------------------------------------------------------|
+//! | `job_valid`      | in  | 1     | a beat is present                                            |
+//! | `job_ready`      | out | 1     | it is taken; reset value 1                                   |
+//! | `job_data`       | in  | W     | payload                                                      |
+//! | `job_first`      | in  | 1     | first beat of the request                                    |
+//! | `job_last`       | in  | 1     | last beat of the request                                     |
+//! | `job_void`       | in  | 1     | the TLP ended before this beat                               |
+//! | `job`            | in  | 95    | the request's [`crate::request_decode::Job`]                 |
+//! | `drained`        | in  | 1     | all writes to memory that were handed over have been granted |
+//! | `access_valid`   | out | 1     | access registers; reset value 0                              |
+//! | `access_ready`   | in  | 1     | the access is taken                                          |
+//! | `access_write`   | out | 1     | write them                                                   |
+//! | `access_address` | out | 18    | DW of the first one in BAR0                                  |
+//! | `access_count`   | out | 6     | how many, 1 to 32                                            |
+//! | `access_head`    | out | 4     | byte enables of the first one                                |
+//! | `access_tail`    | out | 4     | byte enables of the last one; a lone one has both            |
+//! | `access_data`    | out | W     | what to write                                                |
+//! | `write_valid`    | out | 1     | write to memory; reset value 0                               |
+//! | `write_ready`    | in  | 1     | the beat is taken                                            |
+//! | `write_first`    | out | 1     | first beat of a request                                      |
+//! | `write_address`  | out | 26    | at the first beat: card address of its first DW, in DWs      |
+//! | `write_dws`      | out | 11    | at the first beat: DWs of the request                        |
+//! | `write_data`     | out | W     | payload                                                      |
+//! | `write_keep`     | out | W/8   | bytes to write                                               |
+//! | `read_valid`     | out | 1     | read from memory; reset value 0                              |
+//! | `read_ready`     | in  | 1     | the piece is taken                                           |
+//! | `read_address`   | out | 26    | card address of its first DW, in DWs                         |
+//! | `read_dws`       | out | 6     | DWs of the piece, 1 to 32                                    |
+//! | `answer_valid`   | out | 1     | a completion is to be sent; reset value 0                    |
+//! | `answer_ready`   | in  | 1     | it is taken                                                  |
+//! | `answer`         | out | 61    | its [`Answer`]                                               |
+//! | `unsupported`    | out | 1     | pulse: a request was refused                                 |
+//!
+//! Latency: [`LATENCY`] cycle. Throughput: one beat or one piece per cycle. Stalls when the part that a request is for does, or when no
+//! completion can be taken. Not reset: data registers.
+
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+use crate::concat::Concat;
+use crate::many;
+use crate::request_decode::{
+    ANSWER, ECHO_BITS, JOB_BITS, READ_MEMORY, READ_REGISTERS, REFUSE, WRITE_MEMORY, WRITE_REGISTERS,
+};
+
+/// Cycles from `job_valid` to the first step.
+pub const LATENCY: usize = 1;
+
+/// `source` of an answer: none; its one DW is of no account.
+pub const FROM_NOWHERE: u64 = 0;
+/// `source` of an answer: registers.
+pub const FROM_REGISTERS: u64 = 1;
+/// `source` of an answer: a processor's memory.
+pub const FROM_MEMORY: u64 = 2;
+
+/// A completion that is to be sent.
+#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
+pub struct Answer {
+    /// Where its payload comes from.
+    pub source: Bits<2>,
+    /// The request is not supported: no payload.
+    pub refused: Bit,
+    /// DWs of payload, 1 to 32.
+    pub dws: Bits<6>,
+    /// Bytes that this completion and those behind it have, with 4096 as 0.
+    pub bytes: Bits<12>,
+    /// Low bits of the address of its first byte.
+    pub lower: Bits<7>,
+    /// See [`crate::request_decode::Echo`].
+    pub echo: Bits<ECHO_BITS>,
+}
+
+/// Bits of an [`Answer`].
+pub const ANSWER_BITS: usize = 61;
+
+/// Bits 6:0 of an address.
+#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
+struct Lower {
+    offset: Bits<2>,
+    dw: Bits<5>,
+}
+
+/// See the module's page.
+#[derive(LogicBlock)]
+pub struct RequestSteps<const W: usize, const KEEP: usize> {
+    pub clock: Signal<In, Clock>,
+    pub reset: Signal<In, Bit>,
+    pub job_valid: Signal<In, Bit>,
+    pub job_ready: Signal<Out, Bit>,
+    pub job_data: Signal<In, Bits<W>>,
+    pub job_first: Signal<In, Bit>,
+    pub job_last: Signal<In, Bit>,
+    pub job_void: Signal<In, Bit>,
+    pub job: Signal<In, Bits<JOB_BITS>>,
+    pub drained: Signal<In, Bit>,
+    pub access_valid: Signal<Out, Bit>,
+    pub access_ready: Signal<In, Bit>,
+    pub access_write: Signal<Out, Bit>,
+    pub access_address: Signal<Out, Bits<18>>,
+    pub access_count: Signal<Out, Bits<6>>,
+    pub access_head: Signal<Out, Bits<4>>,
+    pub access_tail: Signal<Out, Bits<4>>,
+    pub access_data: Signal<Out, Bits<W>>,
+    pub write_valid: Signal<Out, Bit>,
+    pub write_ready: Signal<In, Bit>,
+    pub write_first: Signal<Out, Bit>,
+    pub write_address: Signal<Out, Bits<26>>,
+    pub write_dws: Signal<Out, Bits<11>>,
+    pub write_data: Signal<Out, Bits<W>>,
+    pub write_keep: Signal<Out, Bits<KEEP>>,
+    pub read_valid: Signal<Out, Bit>,
+    pub read_ready: Signal<In, Bit>,
+    pub read_address: Signal<Out, Bits<26>>,
+    pub read_dws: Signal<Out, Bits<6>>,
+    pub answer_valid: Signal<Out, Bit>,
+    pub answer_ready: Signal<In, Bit>,
+    pub answer: Signal<Out, Bits<ANSWER_BITS>>,
+    pub unsupported: Signal<Out, Bit>,
+    // The request under way, and the beat or piece of it that is next.
+    busy: DFF<Bit>,
+    action: DFF<Bits<3>>,
+    address: DFF<Bits<26>>,
+    left: DFF<Bits<11>>,
+    offset: DFF<Bits<2>>,
+    bytes: DFF<Bits<12>>,
+    head: DFF<Bits<4>>,
+    tail: DFF<Bits<4>>,
+    echo: DFF<Bits<33>>,
+    data: DFF<Bits<W>>,
+    first: DFF<Bit>,
+    last: DFF<Bit>,
+    is_void: DFF<Bit>,
+    refusals: DFF<Bit>,
+    arriving: Signal<Local, Bits<JOB_BITS>>,
+    accesses: Signal<Local, Bit>,
+    writes_registers: Signal<Local, Bit>,
+    reads_registers: Signal<Local, Bit>,
+    writes_memory: Signal<Local, Bit>,
+    reads_memory: Signal<Local, Bit>,
+    answers: Signal<Local, Bit>,
+    refuses: Signal<Local, Bit>,
+    reads: Signal<Local, Bit>,
+    /// DWs up to the next 128-byte boundary.
+    room: Signal<Local, Bits<6>>,
+    fits: Signal<Local, Bit>,
+    dws: Signal<Local, Bits<6>>,
+    beat_dws: Signal<Local, Bits<6>>,
+    step: Signal<Local, Bits<6>>,
+    head_now: Signal<Local, Bits<4>>,
+    tail_now: Signal<Local, Bits<4>>,
+    enables: Vec<Signal<Local, Bits<4>>>,
+    lanes: Concat<KEEP>,
+    lower: Signal<Local, Lower>,
+    lower_bits: Signal<Local, Bits<7>>,
+    made: Signal<Local, Answer>,
+    done: Signal<Local, Bit>,
+    finished: Signal<Local, Bit>,
+    write_registers: Constant<Bits<3>>,
+    read_registers: Constant<Bits<3>>,
+    write_memory: Constant<Bits<3>>,
+    read_memory: Constant<Bits<3>>,
+    just_answer: Constant<Bits<3>>,
+    refuse: Constant<Bits<3>>,
+    from_nowhere: Constant<Bits<2>>,
+    from_registers: Constant<Bits<2>>,
+    from_memory: Constant<Bits<2>>,
+    beat: Constant<Bits<6>>,
+    boundary: Constant<Bits<6>>,
+    _lanes: usize,
+}
+
+impl<const W: usize, const KEEP: usize> Default for RequestSteps<W, KEEP> {
+    fn default() -> Self {
+        assert!(KEEP * 8 == W && KEEP >= 8);
+        let action = |value: u64| Constant::new(value.to_bits());
+        let source = |value: u64| Constant::new(value.to_bits());
+        Self {
+            clock: Default::default(),
+            reset: Default::default(),
+            job_valid: Default::default(),
+            job_ready: Default::default(),
+            job_data: Default::default(),
+            job_first: Default::default(),
+            job_last: Default::default(),
+            job_void: Default::default(),
+            job: Default::default(),
+            drained: Default::default(),
+            access_valid: Default::default(),
+            access_ready: Default::default(),
+            access_write: Default::default(),
+            access_address: Default::default(),
+            access_count: Default::default(),
+            access_head: Default::default(),
+            access_tail: Default::default(),
+            access_data: Default::default(),
+            write_valid: Default::default(),
+            write_ready: Default::default(),
+            write_first: Default::default(),
+            write_address: Default::default(),
+            write_dws: Default::default(),
+            write_data: Default::default(),
+            write_keep: Default::default(),
+            read_valid: Default::default(),
+            read_ready: Default::default(),
+            read_address: Default::default(),
+            read_dws: Default::default(),
+            answer_valid: Default::default(),
+            answer_ready: Default::default(),
+            answer: Default::default(),
+            unsupported: Default::default(),
+            busy: Default::default(),
+            action: Default::default(),
+            address: Default::default(),
+            left: Default::default(),
+            offset: Default::default(),
+            bytes: Default::default(),
+            head: Default::default(),
+            tail: Default::default(),
+            echo: Default::default(),
+            data: Default::default(),
+            first: Default::default(),
+            last: Default::default(),
+            is_void: Default::default(),
+            refusals: Default::default(),
+            arriving: Default::default(),
+            accesses: Default::default(),
+            writes_registers: Default::default(),
+            reads_registers: Default::default(),
+            writes_memory: Default::default(),
+            reads_memory: Default::default(),
+            answers: Default::default(),
+            refuses: Default::default(),
+            reads: Default::default(),
+            room: Default::default(),
+            fits: Default::default(),
+            dws: Default::default(),
+            beat_dws: Default::default(),
+            step: Default::default(),
+            head_now: Default::default(),
+            tail_now: Default::default(),
+            enables: many(KEEP / 4),
+            lanes: Default::default(),
+            lower: Default::default(),
+            lower_bits: Default::default(),
+            made: Default::default(),
+            done: Default::default(),
+            finished: Default::default(),
+            write_registers: action(WRITE_REGISTERS),
+            read_registers: action(READ_REGISTERS),
+            write_memory: action(WRITE_MEMORY),
+            read_memory: action(READ_MEMORY),
+            just_answer: action(ANSWER),
+            refuse: action(REFUSE),
+            from_nowhere: source(FROM_NOWHERE),
+            from_registers: source(FROM_REGISTERS),
+            from_memory: source(FROM_MEMORY),
+            beat: Constant::new((KEEP as u64 / 4).to_bits()),
+            // Everybody but the root complex ends completions at multiples of 128 bytes (PCIe 2.3.1.1).
+            boundary: Constant::new((128u64 / 4).to_bits()),
+            _lanes: KEEP / 4,
+        }
+    }
+}
+
+impl<const W: usize, const KEEP: usize> Logic for RequestSteps<W, KEEP> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, busy, action, address, left, offset, bytes, head, tail, echo);
+        dff_setup!(self, clock, data, first, last, is_void, refusals);
+
+        self.writes_registers.next = self.busy.q.val() & (self.action.q.val() == self.write_registers.val());
+        self.reads_registers.next = self.busy.q.val() & (self.action.q.val() == self.read_registers.val());
+        self.writes_memory.next = self.busy.q.val() & (self.action.q.val() == self.write_memory.val());
+        self.reads_memory.next = self.busy.q.val() & (self.action.q.val() == self.read_memory.val());
+        self.refuses.next = self.busy.q.val() & (self.action.q.val() == self.refuse.val());
+        self.answers.next = self.busy.q.val() & (self.action.q.val() == self.just_answer.val());
+        self.reads.next = self.reads_registers.val() | self.reads_memory.val();
+        self.accesses.next = self.reads_registers.val() | self.writes_registers.val();
+
+        // How much of it: what is left, but not beyond the boundary, or beyond the beat.
+        self.room.next = self.boundary.val() - bit_cast::<6, 26>(self.address.q.val() & 31);
+        self.fits.next = self.left.q.val() <= bit_cast::<11, 6>(self.room.val());
+        self.dws.next = self.room.val();
+        if self.fits.val() {
+            self.dws.next = bit_cast::<6, 11>(self.left.q.val());
+        }
+        self.beat_dws.next = self.beat.val();
+        if self.left.q.val() <= bit_cast::<11, 6>(self.beat.val()) {
+            self.beat_dws.next = bit_cast::<6, 11>(self.left.q.val());
+        }
+        self.head_now.next = 15.into();
+        if self.first.q.val() {
+            self.head_now.next = self.head.q.val();
+        }
+        self.tail_now.next = 15.into();
+        if self.last.q.val() {
+            self.tail_now.next = self.tail.q.val();
+        }
+
+        // Registers. A void beat writes nothing.
+        self.access_valid.next =
+            self.accesses.val() & self.drained.val() & (self.answer_ready.val() | self.writes_registers.val());
+        self.access_write.next = self.writes_registers.val();
+        self.access_address.next = bit_cast::<18, 26>(self.address.q.val());
+        self.access_count.next = self.dws.val();
+        self.access_head.next = 15.into();
+        self.access_tail.next = 15.into();
+        if self.writes_registers.val() {
+            self.access_count.next = self.beat_dws.val();
+            self.access_head.next = self.head_now.val();
+            self.access_tail.next = self.tail_now.val();
+            if self.is_void.q.val() {
+                self.access_count.next = 1.into();
+                self.access_head.next = 0.into();
+            }
+        }
+        self.access_data.next = self.data.q.val();
+
+        // Writes to memory.
+        for d in 0..self._lanes {
+            self.enables[d].next = 15.into();
+            if self.left.q.val() <= d.to_bits() {
+                self.enables[d].next = 0.into();
+            }
+            if self.left.q.val() == (d + 1).to_bits() {
+                self.enables[d].next = self.tail_now.val();
+            }
+            if self.is_void.q.val() {
+                self.enables[d].next = 0.into();
+            }
+        }
+        if !self.is_void.q.val() {
+            self.enables[0].next = self.enables[0].val() & self.head_now.val();
+        }
+        for d in 0..self._lanes {
+            self.lanes.element[d * 4].next = self.enables[d].val().get_bit(0);
+            self.lanes.element[d * 4 + 1].next = self.enables[d].val().get_bit(1);
+            self.lanes.element[d * 4 + 2].next = self.enables[d].val().get_bit(2);
+            self.lanes.element[d * 4 + 3].next = self.enables[d].val().get_bit(3);
+        }
+        self.write_valid.next = self.writes_memory.val();
+        self.write_first.next = self.first.q.val();
+        self.write_address.next = self.address.q.val();
+        self.write_dws.next = self.left.q.val();
+        self.write_data.next = self.data.q.val();
+        self.write_keep.next = self.lanes.value.val();
+
+        // Reads from memory.
+        self.read_valid.next = self.reads_memory.val() & self.drained.val() & self.answer_ready.val();
+        self.read_address.next = self.address.q.val();
+        self.read_dws.next = self.dws.val();
+
+        // Completions.
+        self.lower.next.offset = self.offset.q.val();
+        self.lower.next.dw = self.address.q.val().get_bits::<5>(0);
+        self.lower_bits.next = self.lower.val().into();
+        self.made.next.source = self.from_nowhere.val();
+        self.made.next.refused = self.refuses.val();
+        self.made.next.dws = 1.into();
+        if self.reads_registers.val() {
+            self.made.next.source = self.from_registers.val();
+            self.made.next.dws = self.dws.val();
+        }
+        if self.reads_memory.val() {
+            self.made.next.source = self.from_memory.val();
+            self.made.next.dws = self.dws.val();
+        }
+        self.made.next.bytes = self.bytes.q.val();
+        self.made.next.lower = self.lower_bits.val();
+        self.made.next.echo = self.echo.q.val();
+        self.answer.next = self.made.val().into();
+        self.answer_valid.next = self.drained.val()
+            & (self.answers.val()
+                | (self.refuses.val() & self.last.q.val())
+                | (self.reads_registers.val() & self.access_ready.val())
+                | (self.reads_memory.val() & self.read_ready.val()));
+
+        // Done with the beat or the piece.
+        self.done.next = self.busy.q.val();
+        if self.writes_registers.val() {
+            self.done.next = self.drained.val() & self.access_ready.val();
+        }
+        if self.writes_memory.val() {
+            self.done.next = self.write_ready.val();
+        }
+        if self.reads_registers.val() {
+            self.done.next = self.drained.val() & self.access_ready.val() & self.answer_ready.val();
+        }
+        if self.reads_memory.val() {
+            self.done.next = self.drained.val() & self.read_ready.val() & self.answer_ready.val();
+        }
+        if self.answers.val() | (self.refuses.val() & self.last.q.val()) {
+            self.done.next = self.drained.val() & self.answer_ready.val();
+        }
+        self.finished.next = self.done.val() & (!self.reads.val() | self.fits.val());
+        self.refusals.d.next = self.done.val() & self.refuses.val() & self.last.q.val() & !self.reset.val();
+        self.unsupported.next = self.refusals.q.val();
+
+        // On to the next one.
+        self.step.next = self.room.val();
+        if !self.reads.val() {
+            self.step.next = self.beat.val();
+        }
+        // A refusal waits for the request's last beat, and says what the first one said.
+        if self.done.val() & !self.refuses.val() {
+            // A request lies within one memory, whatever its length.
+            self.address.d.next = (self.address.q.val() & 0x3c0_0000)
+                | ((self.address.q.val() + bit_cast::<26, 6>(self.step.val())) & 0x3f_ffff);
+            self.left.d.next = self.left.q.val() - bit_cast::<11, 6>(self.step.val());
+            self.bytes.d.next = self.bytes.q.val() - (bit_cast::<12, 7>(!self.lower_bits.val()) + 1);
+            self.offset.d.next = 0.into();
+        }
+        self.job_ready.next = self.finished.val() | !self.busy.q.val();
+        self.arriving.next = self.job.val();
+        if self.finished.val() | !self.busy.q.val() {
+            self.busy.d.next = self.job_valid.val();
+            self.data.d.next = self.job_data.val();
+            self.first.d.next = self.job_first.val();
+            self.last.d.next = self.job_last.val();
+            self.is_void.d.next = self.job_void.val();
+            if self.job_first.val() {
+                self.action.d.next = self.arriving.val().get_bits::<3>(0);
+                self.address.d.next = self.arriving.val().get_bits::<26>(3);
+                self.left.d.next = self.arriving.val().get_bits::<11>(29);
+                self.head.d.next = self.arriving.val().get_bits::<4>(40);
+                self.tail.d.next = self.arriving.val().get_bits::<4>(44);
+                self.offset.d.next = self.arriving.val().get_bits::<2>(48);
+                self.bytes.d.next = self.arriving.val().get_bits::<12>(50);
+                self.echo.d.next = self.arriving.val().get_bits::<33>(62);
+            }
+        }
+
+        if self.reset.val() {
+            self.busy.d.next = false;
+        }
+    }
+}
