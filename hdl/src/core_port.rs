@@ -59,7 +59,7 @@
 //! | `send_done_j`        | in  | 1     | it is done |
 //! | `send_refused_j`     | in  | 1     | with it: it was refused, the queue was full |
 //! | `message`            | out | 128   | the message: kind, address, length, context |
-//! | `message_room_j`     | in  | 5     | how many more messages to processor j fit |
+//! | `sent_level_j`       | in  | 5     | messages from this processor that wait for processor j |
 //! | `take`               | out | 1     | takes the oldest message from processor `take_ring` |
 //! | `take_ring`          | out | 4     | from whom |
 //! | `taken_message`      | in  | 128   | it, [`crate::message_queue::TAKE_LATENCY`] cycles later |
@@ -74,7 +74,7 @@
 //! Implements: ¶66 (what a processor sees of the card), ¶68 (messages, the busy flag), ¶69 (the processor's side of the MFA queues).
 
 use abi::csr::{self, Hardware};
-use abi::limits::RECEIVE_QUEUE_DEPTH;
+use abi::limits::{MESSAGE_QUEUE_DEPTH, RECEIVE_QUEUE_DEPTH};
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
@@ -203,7 +203,7 @@ pub struct CorePort {
     pub send_done: Vec<Signal<In, Bit>>,
     pub send_refused: Vec<Signal<In, Bit>>,
     pub message: Signal<Out, Bits<128>>,
-    pub message_room: Vec<Signal<In, Bits<5>>>,
+    pub sent_level: Vec<Signal<In, Bits<5>>>,
     pub take: Signal<Out, Bit>,
     pub take_ring: Signal<Out, Bits<4>>,
     pub taken_message: Signal<In, Bits<128>>,
@@ -229,6 +229,8 @@ pub struct CorePort {
     ring_index: Vec<Constant<Bits<4>>>,
     taking: Vec<DFF<Bit>>,
     taken_now: Signal<Local, Bit>,
+    ring_depth: Constant<Bits<5>>,
+    room: Vec<Signal<Local, Bits<5>>>,
     room_word: Vec<Concat<32>>,
     level_word: Vec<Concat<32>>,
     taken_status: DFF<Bits<32>>,
@@ -379,7 +381,7 @@ impl CorePort {
             send_done: many(processors),
             send_refused: many(processors),
             message: Default::default(),
-            message_room: many(processors),
+            sent_level: many(processors),
             take: Default::default(),
             take_ring: Default::default(),
             taken_message: Default::default(),
@@ -405,6 +407,8 @@ impl CorePort {
             ring_index: (0..processors as u64).map(|j| Constant::new(j.to_bits())).collect(),
             taking: many(TAKE_LATENCY),
             taken_now: Default::default(),
+            ring_depth: Constant::new((MESSAGE_QUEUE_DEPTH as u64).to_bits()),
+            room: many(processors),
             room_word: many(processors),
             level_word: many(processors),
             taken_status: Default::default(),
@@ -595,12 +599,13 @@ impl Logic for CorePort {
                 self.takes.next = true;
                 self.take_ring.next = self.ring_index[j].val();
             }
+            self.room[j].next = self.ring_depth.val() - self.sent_level[j].val();
             for b in 0..32 {
                 self.room_word[j].element[b].next = false;
                 self.level_word[j].element[b].next = false;
             }
             for b in 0..5 {
-                self.room_word[j].element[b].next = self.message_room[j].val().get_bit(b);
+                self.room_word[j].element[b].next = self.room[j].val().get_bit(b);
                 self.level_word[j].element[b].next = self.message_level[j].val().get_bit(b);
             }
             self.registers.driven[3 * j + 34].next = self.room_word[j].value.val();

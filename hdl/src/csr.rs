@@ -57,7 +57,7 @@
 //! | `out_posted`         | out | 1     | the outbound post queue is not empty                                          |
 //! | `in_waits_i`         | out | 1     | the inbound free queue of processor i is not empty                            |
 //! | `host_irq`           | out | 1     | I2O's level interrupt: the outbound post queue is not empty, and not masked   |
-//! | `error_e`            | in  | 1     | error e of ERROR_STATUS happens                                               |
+//! | `error_e`            | in  | 1     | error e of ERROR_STATUS happens, e in 0..6                                    |
 //! | `refused_mfa`        | in  | 32    | the MFA that error 0 is about                                                 |
 //! | `error_pending`      | out | 1     | a bit of ERROR_STATUS is set                                                  |
 //! | `ring_i`             | in  | 1     | processor i rings                                                             |
@@ -201,6 +201,8 @@ pub struct Csr {
     // What is kept here.
     outbound_mask: DFF<Bits<32>>,
     outbound_posted: Signal<Local, Bit>,
+    pushes: Signal<Local, Bit>,
+    happens: Vec<Signal<Local, Bit>>,
     error_bit: Vec<DFF<Bit>>,
     error_word: Concat<32>,
     refused: DFF<Bits<32>>,
@@ -365,7 +367,7 @@ impl Csr {
             out_posted: Default::default(),
             in_waits: many(n),
             host_irq: Default::default(),
-            error: many(7),
+            error: many(6),
             refused_mfa: Default::default(),
             error_pending: Default::default(),
             ring: many(n),
@@ -391,6 +393,8 @@ impl Csr {
             in_pending: Default::default(),
             outbound_mask: Default::default(),
             outbound_posted: Default::default(),
+            pushes: Default::default(),
+            happens: many(7),
             error_bit: many(7),
             error_word: Default::default(),
             refused: Default::default(),
@@ -502,6 +506,7 @@ impl Logic for Csr {
         self.descriptor.next.context = self.registers.data.val();
         self.dma_descriptor.next = self.descriptor.val().into();
         self.dma_push.next = self.registers.wrote[4].val();
+        self.pushes.next = self.registers.wrote[4].val();
         self.dma_take.next = self.registers.read[5].val();
         if self.registers.read[5].val() & self.dma_done_valid.val() {
             self.report_context.d.next = self.dma_done.val().get_bits::<32>(32);
@@ -530,10 +535,14 @@ impl Logic for Csr {
             self.rung_word.element[b].next = false;
         }
         self.error_pending.next = false;
+        for e in 0..6 {
+            self.happens[e].next = self.error[e].val();
+        }
+        self.happens[6].next = self.pushes.val() & !self.dma_room.val().any();
         for e in 0..7 {
             self.error_bit[e].clock.next = self.clock.val();
             self.error_bit[e].d.next = !self.reset.val()
-                & (self.error[e].val()
+                & (self.happens[e].val()
                     | (self.error_bit[e].q.val()
                         & !(self.registers.wrote[1].val() & self.registers.data.val().get_bit(e))));
             self.error_word.element[e].next = self.error_bit[e].q.val();

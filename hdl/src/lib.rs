@@ -46,7 +46,7 @@ pub mod mfa_queue;
 pub mod mfa_queues;
 pub mod network_words;
 pub mod next_header;
-//TMP pub mod nic;
+pub mod nic;
 pub mod parser;
 pub mod queue;
 pub mod register_file;

@@ -1,52 +1,79 @@
 //! The card: everything between the network, the processors and the host. Wiring only, no logic.
 //!
-//! | port            | dir | width | meaning                                                                                  |
-//! |-----------------|-----|-------|------------------------------------------------------------------------------------------|
-//! | `rx_tdata`      | in  | W     | received frames, AXI4-Stream without `tready`: receive never stalls                      |
-//! | `rx_tkeep`      | in  | W/8   | lanes in use                                                                             |
-//! | `rx_tvalid`     | in  | 1     | a beat is present                                                                        |
-//! | `rx_tlast`      | in  | 1     | last beat of a frame                                                                     |
-//! | `rx_tuser`      | in  | 1     | at `rx_tlast`: the frame is bad                                                          |
-//! | `host_valid`    | in  | 1     | register request of the host                                                             |
-//! | `host_write`    | in  | 1     | to write                                                                                 |
-//! | `host_addr`     | in  | 20    | byte offset, see [`abi::csr::HOST`]                                                      |
-//! | `host_wdata`    | in  | 32    | what to write                                                                            |
-//! | `host_rvalid`   | out | 1     | answer to a read; reset value 0                                                          |
-//! | `host_rdata`    | out | 32    | what it reads                                                                            |
-//! | `core_valid_i`  | in  | 1     | register request of processor i, i in 0..N                                               |
-//! | `core_write_i`  | in  | 1     | to write                                                                                 |
-//! | `core_addr_i`   | in  | 12    | byte offset, see [`abi::csr::CORE`]                                                      |
-//! | `core_wdata_i`  | in  | 32    | what to write                                                                            |
-//! | `core_rvalid_i` | out | 1     | answer to a read; reset value 0                                                          |
-//! | `core_rdata_i`  | out | 32    | what it reads                                                                            |
-//! | `mem_wvalid_i`  | out | 1     | write to the memory of processor i; reset value 0                                        |
-//! | `mem_waddr_i`   | out | 32    | byte address, a multiple of W/8                                                          |
-//! | `mem_wdata_i`   | out | W     | bytes                                                                                    |
-//! | `mem_wstrb_i`   | out | W/8   | lanes to write                                                                           |
+//! | port             | dir | width | meaning                                                                                  |
+//! |------------------|-----|-------|------------------------------------------------------------------------------------------|
+//! | `rx_tdata`       | in  | W     | received frames, AXI4-Stream without `tready`: receive never stalls                      |
+//! | `rx_tkeep`       | in  | W/8   | lanes in use                                                                             |
+//! | `rx_tvalid`      | in  | 1     | a beat is present                                                                        |
+//! | `rx_tlast`       | in  | 1     | last beat of a frame                                                                     |
+//! | `rx_tuser`       | in  | 1     | at `rx_tlast`: the frame is bad                                                          |
+//! | `tx_tdata`       | out | W     | frames to send, without FCS; no gap within a frame                                       |
+//! | `tx_tkeep`       | out | W/8   | lanes in use                                                                             |
+//! | `tx_tvalid`      | out | 1     | a beat is present; reset value 0                                                         |
+//! | `tx_tready`      | in  | 1     | it is taken                                                                              |
+//! | `tx_tlast`       | out | 1     | last beat of a frame                                                                     |
+//! | `tlp_rx_tdata`   | in  | W     | TLPs from the host: payload, first DW in the lowest lanes                                |
+//! | `tlp_rx_theader` | in  | 128   | header beside it: DW 0 lowest, bits 31:24 of a DW are its byte 0; the same on all beats  |
+//! | `tlp_rx_tbar`    | in  | 3     | which BAR a request hit: 0 registers, 2 the processors' memories                         |
+//! | `tlp_rx_tvalid`  | in  | 1     | a beat is present; a TLP without payload is one beat                                     |
+//! | `tlp_rx_tready`  | out | 1     | it is taken                                                                              |
+//! | `tlp_rx_tlast`   | in  | 1     | last beat of a TLP                                                                       |
+//! | `tlp_tx_tdata`   | out | W     | TLPs to the host, likewise                                                               |
+//! | `tlp_tx_theader` | out | 128   | their header                                                                             |
+//! | `tlp_tx_tvalid`  | out | 1     | a beat is present; reset value 0                                                         |
+//! | `tlp_tx_tready`  | in  | 1     | it is taken; must not wait for `tlp_rx`                                                  |
+//! | `tlp_tx_tlast`   | out | 1     | last beat of a TLP                                                                       |
+//! | `host_irq`       | out | 1     | I2O's level interrupt, for a host without MSI-X                                          |
+//! | `core_valid_i`   | in  | 1     | register request of processor i, i in 0..N                                               |
+//! | `core_ready_i`   | out | 1     | it is taken                                                                              |
+//! | `core_write_i`   | in  | 1     | to write                                                                                 |
+//! | `core_addr_i`    | in  | 12    | byte offset, see [`mod@abi::csr::core`]                                                  |
+//! | `core_wdata_i`   | in  | 32    | what to write                                                                            |
+//! | `core_rvalid_i`  | out | 1     | answer to a read; reset value 0                                                          |
+//! | `core_rdata_i`   | out | 32    | what it reads                                                                            |
+//! | `core_irq_i`     | out | 1     | level interrupt; reset value 0                                                           |
+//! | `mem_valid_i`    | out | 1     | access to the memory of processor i; reset value 0                                       |
+//! | `mem_write_i`    | out | 1     | to write                                                                                 |
+//! | `mem_addr_i`     | out | 24    | byte address, a multiple of W/8                                                          |
+//! | `mem_wdata_i`    | out | W     | bytes                                                                                    |
+//! | `mem_wstrb_i`    | out | W/8   | lanes to write                                                                           |
+//! | `mem_rdata_i`    | in  | W     | the line asked for [`abi::limits::MEMORY_LATENCY`] cycles ago                            |
 //!
 //! Reset is synchronous and must last [`RESET_CYCLES`] cycles, in which the tables fill. Latency: [`latency`] cycles from `rx_tvalid`
-//! of a frame's first beat to its first `mem_wvalid`, the same for every frame whose first [`abi::limits::HEADER_DEPTH`] bytes arrive
+//! of a frame's first beat to its first write to `mem`, the same for every frame whose first [`abi::limits::HEADER_DEPTH`] bytes arrive
 //! without gaps. Throughput: one beat per cycle, for ever.
 
+use abi::csr::host::counters;
 use abi::limits::RESET_CYCLES;
 use abi::params::NicParams;
 use rust_hdl_core::prelude::*;
 
 use crate::classifier::Classifier;
+use crate::completer::Completer;
+use crate::concat::Concat;
 use crate::core_port::CorePort;
-use crate::csr::Csr;
+use crate::csr::{self, Csr};
+use crate::cycle_counter::CycleCounter;
 use crate::dispatch::{self, Dispatch};
 use crate::emit::{EmitError, Emitted, emit};
 use crate::flow_hash::FlowHash;
 use crate::frame_buffer::{self, FrameBuffer};
 use crate::many;
+use crate::memory_arbiter::{self, MemoryArbiter};
+use crate::message_queue::MessageQueue;
+use crate::mfa_queues::{self, MfaQueues};
 use crate::reta;
 use crate::stats::{self, Stats};
 use crate::stream::{self, FrameIngress};
+use crate::tlp_egress::TlpEgress;
+use crate::tlp_ingress::TlpIngress;
 use crate::verdict_queue::VerdictQueue;
 
 /// Every block that fills or clears a memory in reset has the time for it.
 const _: () = assert!(RESET_CYCLES >= reta::RESET_CYCLES && RESET_CYCLES >= stats::RESET_CYCLES);
+
+/// The register file waits as long for its answers as those take.
+const _: () = assert!(csr::ANSWER == mfa_queues::HOST_LATENCY);
 
 /// Bits of Toeplitz input taken a cycle: a flow's headers need at least 34 bytes, so at W = 64 flows come at most every 5 cycles.
 const fn chunk(width: usize) -> usize {
@@ -58,9 +85,12 @@ const fn chunk(width: usize) -> usize {
     }
 }
 
-/// Cycles from `rx_tvalid` of a frame's first beat to its first `mem_wvalid`.
+/// Cycles from `rx_tvalid` of a frame's first beat to its first write to `mem`.
 pub fn latency(params: NicParams) -> usize {
-    stream::LATENCY + frame_buffer::latency(params.beat_bytes(), chunk(params.width())) + dispatch::LATENCY
+    stream::LATENCY
+        + frame_buffer::latency(params.beat_bytes(), chunk(params.width()))
+        + dispatch::LATENCY
+        + memory_arbiter::WRITE_LATENCY
 }
 
 /// The card's Verilog; its top module is called `nic`.
@@ -104,28 +134,51 @@ pub struct Nic<const W: usize, const KEEP: usize, const CHUNK: usize, const WIND
     pub rx_tvalid: Signal<In, Bit>,
     pub rx_tlast: Signal<In, Bit>,
     pub rx_tuser: Signal<In, Bit>,
-    pub host_valid: Signal<In, Bit>,
-    pub host_write: Signal<In, Bit>,
-    pub host_addr: Signal<In, Bits<20>>,
-    pub host_wdata: Signal<In, Bits<32>>,
-    pub host_rvalid: Signal<Out, Bit>,
-    pub host_rdata: Signal<Out, Bits<32>>,
+    pub tx_tdata: Signal<Out, Bits<W>>,
+    pub tx_tkeep: Signal<Out, Bits<KEEP>>,
+    pub tx_tvalid: Signal<Out, Bit>,
+    pub tx_tready: Signal<In, Bit>,
+    pub tx_tlast: Signal<Out, Bit>,
+    pub tlp_rx_tdata: Signal<In, Bits<W>>,
+    pub tlp_rx_theader: Signal<In, Bits<128>>,
+    pub tlp_rx_tbar: Signal<In, Bits<3>>,
+    pub tlp_rx_tvalid: Signal<In, Bit>,
+    pub tlp_rx_tready: Signal<Out, Bit>,
+    pub tlp_rx_tlast: Signal<In, Bit>,
+    pub tlp_tx_tdata: Signal<Out, Bits<W>>,
+    pub tlp_tx_theader: Signal<Out, Bits<128>>,
+    pub tlp_tx_tvalid: Signal<Out, Bit>,
+    pub tlp_tx_tready: Signal<In, Bit>,
+    pub tlp_tx_tlast: Signal<Out, Bit>,
+    pub host_irq: Signal<Out, Bit>,
     pub core_valid: Vec<Signal<In, Bit>>,
+    pub core_ready: Vec<Signal<Out, Bit>>,
     pub core_write: Vec<Signal<In, Bit>>,
     pub core_addr: Vec<Signal<In, Bits<12>>>,
     pub core_wdata: Vec<Signal<In, Bits<32>>>,
     pub core_rvalid: Vec<Signal<Out, Bit>>,
     pub core_rdata: Vec<Signal<Out, Bits<32>>>,
-    pub mem_wvalid: Vec<Signal<Out, Bit>>,
-    pub mem_waddr: Vec<Signal<Out, Bits<32>>>,
+    pub core_irq: Vec<Signal<Out, Bit>>,
+    pub mem_valid: Vec<Signal<Out, Bit>>,
+    pub mem_write: Vec<Signal<Out, Bit>>,
+    pub mem_addr: Vec<Signal<Out, Bits<24>>>,
     pub mem_wdata: Vec<Signal<Out, Bits<W>>>,
     pub mem_wstrb: Vec<Signal<Out, Bits<KEEP>>>,
+    pub mem_rdata: Vec<Signal<In, Bits<W>>>,
     ingress: FrameIngress<W, KEEP>,
     classifier: Classifier<W, CHUNK, WINDOW>,
     verdicts: VerdictQueue,
     frame_buffer: FrameBuffer<W, KEEP>,
     dispatch: Dispatch<W, KEEP>,
+    memory: MemoryArbiter<W, KEEP>,
     core_port: Vec<CorePort>,
+    cycle_counter: CycleCounter,
+    busy_all: Concat<16>,
+    message_queue: Vec<MessageQueue>,
+    mfa_queues: MfaQueues,
+    tlp_ingress: TlpIngress<W>,
+    completer: Completer<W, KEEP>,
+    tlp_egress: TlpEgress<W>,
     csr: Csr,
     stats: Stats,
     index: Vec<Constant<Bits<32>>>,
@@ -138,7 +191,7 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
     pub fn new(params: NicParams) -> Self {
         assert!(W == params.width() && CHUNK == chunk(W));
         let n = params.processors();
-        let counters = dispatch::num_counters(n);
+        let counters = counters::FIRST_PROCESSOR + counters::PER_PROCESSOR * n;
         Self {
             clock: Default::default(),
             reset: Default::default(),
@@ -147,28 +200,51 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             rx_tvalid: Default::default(),
             rx_tlast: Default::default(),
             rx_tuser: Default::default(),
-            host_valid: Default::default(),
-            host_write: Default::default(),
-            host_addr: Default::default(),
-            host_wdata: Default::default(),
-            host_rvalid: Default::default(),
-            host_rdata: Default::default(),
+            tx_tdata: Default::default(),
+            tx_tkeep: Default::default(),
+            tx_tvalid: Default::default(),
+            tx_tready: Default::default(),
+            tx_tlast: Default::default(),
+            tlp_rx_tdata: Default::default(),
+            tlp_rx_theader: Default::default(),
+            tlp_rx_tbar: Default::default(),
+            tlp_rx_tvalid: Default::default(),
+            tlp_rx_tready: Default::default(),
+            tlp_rx_tlast: Default::default(),
+            tlp_tx_tdata: Default::default(),
+            tlp_tx_theader: Default::default(),
+            tlp_tx_tvalid: Default::default(),
+            tlp_tx_tready: Default::default(),
+            tlp_tx_tlast: Default::default(),
+            host_irq: Default::default(),
             core_valid: many(n),
+            core_ready: many(n),
             core_write: many(n),
             core_addr: many(n),
             core_wdata: many(n),
             core_rvalid: many(n),
             core_rdata: many(n),
-            mem_wvalid: many(n),
-            mem_waddr: many(n),
+            core_irq: many(n),
+            mem_valid: many(n),
+            mem_write: many(n),
+            mem_addr: many(n),
             mem_wdata: many(n),
             mem_wstrb: many(n),
+            mem_rdata: many(n),
             ingress: Default::default(),
             classifier: Classifier::new(n),
             verdicts: VerdictQueue::new(n),
             frame_buffer: FrameBuffer::new(CHUNK),
             dispatch: Dispatch::new(n),
-            core_port: many(n),
+            memory: MemoryArbiter::new(n),
+            core_port: (0..n).map(|_| CorePort::new(n)).collect(),
+            cycle_counter: Default::default(),
+            busy_all: Default::default(),
+            message_queue: (0..n).map(|_| MessageQueue::new(n)).collect(),
+            mfa_queues: MfaQueues::new(n, params.mfa_depth()),
+            tlp_ingress: Default::default(),
+            completer: Completer::new(n),
+            tlp_egress: Default::default(),
             index: (0..n).map(|i| Constant::new(((n << 8 | i) as u64).to_bits())).collect(),
             csr: Csr::new(params),
             stats: Stats::new(counters),
@@ -241,6 +317,16 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.dispatch.beat_discard.next = self.frame_buffer.out_discard.val();
         self.dispatch.beat_verdict.next = self.frame_buffer.out_verdict.val();
 
+        // Processors: frames, messages, memory.
+        self.cycle_counter.clock.next = self.clock.val();
+        self.cycle_counter.reset.next = self.reset.val();
+        self.memory.clock.next = self.clock.val();
+        self.memory.reset.next = self.reset.val();
+        self.memory.receive_data.next = self.dispatch.mem_wdata.val();
+        self.memory.receive_strobe.next = self.dispatch.mem_wstrb.val();
+        for b in 0..16 {
+            self.busy_all.element[b].next = false;
+        }
         for i in 0..self._processors {
             self.core_port[i].clock.next = self.clock.val();
             self.core_port[i].reset.next = self.reset.val();
@@ -249,36 +335,246 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             self.core_port[i].core_write.next = self.core_write[i].val();
             self.core_port[i].core_addr.next = self.core_addr[i].val();
             self.core_port[i].core_wdata.next = self.core_wdata[i].val();
+            self.core_port[i].clock_time.next = self.cycle_counter.count.val();
+            self.core_ready[i].next = self.core_port[i].core_ready.val();
+            self.core_rvalid[i].next = self.core_port[i].core_rvalid.val();
+            self.core_rdata[i].next = self.core_port[i].core_rdata.val();
+            self.core_irq[i].next = self.core_port[i].core_irq.val();
+
             self.core_port[i].post.next = self.dispatch.post[i].val();
             self.core_port[i].post_status.next = self.dispatch.post_status.val();
             self.core_port[i].post_hash.next = self.dispatch.post_hash.val();
-            self.core_rvalid[i].next = self.core_port[i].core_rvalid.val();
-            self.core_rdata[i].next = self.core_port[i].core_rdata.val();
             self.dispatch.buffer_valid[i].next = self.core_port[i].buffer_valid.val();
             self.dispatch.buffer_address[i].next = self.core_port[i].buffer_address.val();
             self.dispatch.post_room[i].next = self.core_port[i].post_room.val();
-            self.mem_wvalid[i].next = self.dispatch.mem_wvalid[i].val();
-            self.mem_waddr[i].next = self.dispatch.mem_waddr[i].val();
-            self.mem_wdata[i].next = self.dispatch.mem_wdata.val();
-            self.mem_wstrb[i].next = self.dispatch.mem_wstrb.val();
+
+            self.memory.receive_valid[i].next = self.dispatch.mem_wvalid[i].val();
+            self.memory.receive_address[i].next = self.dispatch.mem_waddr[i].val().get_bits::<24>(0);
+            self.memory.mem_rdata[i].next = self.mem_rdata[i].val();
+            self.mem_valid[i].next = self.memory.mem_valid[i].val();
+            self.mem_write[i].next = self.memory.mem_write[i].val();
+            self.mem_addr[i].next = self.memory.mem_addr[i].val();
+            self.mem_wdata[i].next = self.memory.mem_wdata[i].val();
+            self.mem_wstrb[i].next = self.memory.mem_wstrb[i].val();
+
+            self.busy_all.element[i].next = self.core_port[i].busy.val();
+            self.core_port[i].busy_all.next = self.busy_all.value.val();
+            self.message_queue[i].clock.next = self.clock.val();
+            self.message_queue[i].reset.next = self.reset.val();
+            self.message_queue[i].take.next = self.core_port[i].take.val();
+            self.message_queue[i].take_ring.next = self.core_port[i].take_ring.val();
+            self.core_port[i].taken_message.next = self.message_queue[i].taken.val();
+            self.core_port[i].taken_valid.next = self.message_queue[i].taken_valid.val();
+            self.core_port[i].pending.next = self.message_queue[i].pending.val();
+            for j in 0..self._processors {
+                self.message_queue[i].send[j].next = self.core_port[j].send_to[i].val();
+                self.message_queue[i].message[j].next = self.core_port[j].message.val();
+                self.core_port[j].send_done[i].next = self.message_queue[i].send_grant[j].val();
+                self.core_port[j].send_refused[i].next = self.message_queue[i].send_refused.val();
+                self.core_port[j].sent_level[i].next = self.message_queue[i].level[j].val();
+                self.core_port[i].message_level[j].next = self.message_queue[i].level[j].val();
+            }
         }
 
+        // The message frame queues.
+        self.mfa_queues.clock.next = self.clock.val();
+        self.mfa_queues.reset.next = self.reset.val();
+        self.mfa_queues.out_base.next = self.csr.out_base.val();
+        self.mfa_queues.out_size.next = self.csr.out_size.val();
+        self.mfa_queues.out_frames.next = self.csr.out_frames.val();
+        self.mfa_queues.host_take_inbound.next = self.csr.take_inbound.val();
+        self.mfa_queues.host_post_inbound.next = self.csr.post_inbound.val();
+        self.mfa_queues.host_take_outbound.next = self.csr.take_outbound.val();
+        self.mfa_queues.host_free_outbound.next = self.csr.free_outbound.val();
+        self.mfa_queues.host_page.next = self.csr.page.val();
+        self.mfa_queues.host_wdata.next = self.csr.mfa.val();
+        self.mfa_queues.post_valid.next = false;
+        self.mfa_queues.post_outbound.next = false;
+        self.mfa_queues.post_page.next = 0.into();
+        self.mfa_queues.post_mfa.next = 0.into();
+        for i in 0..self._processors {
+            self.mfa_queues.in_base[i].next = self.core_port[i].in_base.val();
+            self.mfa_queues.in_size[i].next = self.core_port[i].in_size.val();
+            self.mfa_queues.in_frames[i].next = self.core_port[i].in_frames.val();
+            self.mfa_queues.core_wdata[i].next = self.core_port[i].mfa.val();
+            self.mfa_queues.core_free_inbound[i].next = self.core_port[i].free_inbound.val();
+            self.mfa_queues.core_take_inbound[i].next = self.core_port[i].take_inbound.val();
+            self.mfa_queues.core_take_outbound[i].next = self.core_port[i].take_outbound.val();
+            self.mfa_queues.core_post_outbound[i].next = self.core_port[i].post_outbound.val();
+            self.core_port[i].inbound_head.next = self.mfa_queues.inbound_head[i].val();
+            self.core_port[i].take_outbound_done.next = self.mfa_queues.core_outbound_grant[i].val();
+            self.core_port[i].outbound_mfa.next = self.mfa_queues.core_outbound_mfa.val();
+            self.core_port[i].post_outbound_done.next = self.mfa_queues.core_post_grant[i].val();
+            self.core_port[i].in_free_level.next = self.mfa_queues.in_free_level[i].val();
+            self.core_port[i].in_post_level.next = self.mfa_queues.in_post_level[i].val();
+            self.core_port[i].command_waits.next = self.mfa_queues.in_commands[i].val();
+            self.core_port[i].data_waits.next = self.mfa_queues.in_datas[i].val();
+            self.core_port[i].out_free_level.next = self.mfa_queues.out_free_level.val();
+            self.core_port[i].out_post_level.next = self.mfa_queues.out_post_level.val();
+            self.core_port[i].out_base_high.next = self.csr.out_base_high.val();
+            self.core_port[i].out_size.next = self.csr.out_size.val();
+            self.core_port[i].mfa_refused.next = self.mfa_queues.core_refused[i].val();
+            self.core_port[i].refused_mfa.next = self.mfa_queues.core_refused_mfa[i].val();
+            self.csr.in_free_level[i].next = self.mfa_queues.in_free_level[i].val();
+            self.csr.in_post_level[i].next = self.mfa_queues.in_post_level[i].val();
+        }
+
+        // Transmit.
+        for i in 0..self._processors {
+            self.core_port[i].send_room.next = 0.into();
+            self.core_port[i].sent_valid.next = false;
+            self.core_port[i].sent.next = 0.into();
+        }
+        self.tx_tdata.next = 0.into();
+        self.tx_tkeep.next = 0.into();
+        self.tx_tvalid.next = false;
+        self.tx_tlast.next = false;
+        self.memory.reader_valid[0].next = false;
+        self.memory.reader_processor[0].next = 0.into();
+        self.memory.reader_address[0].next = 0.into();
+
+        // DMA.
+        self.csr.window_rdata.next = 0.into();
+        for i in 0..self._processors {
+            self.core_port[i].dma_room.next = 0.into();
+            self.core_port[i].dma_done_valid.next = false;
+            self.core_port[i].dma_done.next = 0.into();
+            // The host's channel is the last one.
+            self.csr.dma_room.next = 0.into();
+            self.csr.dma_done_valid.next = false;
+            self.csr.dma_done.next = 0.into();
+        }
+        self.memory.reader_valid[1].next = false;
+        self.memory.reader_processor[1].next = 0.into();
+        self.memory.reader_address[1].next = 0.into();
+        self.memory.writer_valid[0].next = false;
+        self.memory.writer_processor[0].next = 0.into();
+        self.memory.writer_address[0].next = 0.into();
+        self.memory.writer_data[0].next = 0.into();
+        self.memory.writer_strobe[0].next = 0.into();
+        self.memory.writer_valid[1].next = false;
+        self.memory.writer_processor[1].next = 0.into();
+        self.memory.writer_address[1].next = 0.into();
+        self.memory.writer_data[1].next = 0.into();
+        self.memory.writer_strobe[1].next = 0.into();
+
+        // TLPs from the host.
+        self.tlp_ingress.clock.next = self.clock.val();
+        self.tlp_ingress.reset.next = self.reset.val();
+        self.tlp_ingress.tlp_tdata.next = self.tlp_rx_tdata.val();
+        self.tlp_ingress.tlp_theader.next = self.tlp_rx_theader.val();
+        self.tlp_ingress.tlp_tbar.next = self.tlp_rx_tbar.val();
+        self.tlp_ingress.tlp_tvalid.next = self.tlp_rx_tvalid.val();
+        self.tlp_ingress.tlp_tlast.next = self.tlp_rx_tlast.val();
+        self.tlp_rx_tready.next = self.tlp_ingress.tlp_tready.val();
+        self.tlp_ingress.completion_tready.next = false;
+
+        self.completer.clock.next = self.clock.val();
+        self.completer.reset.next = self.reset.val();
+        self.completer.completer_id.next = self.csr.pcie_id.val();
+        self.completer.open.next = self.csr.window_open.val();
+        self.completer.request_tdata.next = self.tlp_ingress.request_tdata.val();
+        self.completer.request_theader.next = self.tlp_ingress.request_theader.val();
+        self.completer.request_bar.next = self.tlp_ingress.request_bar.val();
+        self.completer.request_kind.next = self.tlp_ingress.request_kind.val();
+        self.completer.request_first.next = self.tlp_ingress.request_first.val();
+        self.completer.request_void.next = self.tlp_ingress.request_void.val();
+        self.completer.request_tvalid.next = self.tlp_ingress.request_tvalid.val();
+        self.completer.request_tlast.next = self.tlp_ingress.request_tlast.val();
+        self.tlp_ingress.request_tready.next = self.completer.request_tready.val();
+        self.completer.reg_rvalid.next = self.csr.host_rvalid.val();
+        self.completer.reg_rdata.next = self.csr.host_rdata.val();
+        self.memory.writer_valid[2].next = self.completer.write_valid.val();
+        self.memory.writer_processor[2].next = self.completer.write_processor.val();
+        self.memory.writer_address[2].next = self.completer.write_address.val();
+        self.memory.writer_data[2].next = self.completer.write_data.val();
+        self.memory.writer_strobe[2].next = self.completer.write_strobe.val();
+        self.completer.write_grant.next = self.memory.writer_grant[2].val();
+        self.memory.reader_valid[2].next = self.completer.read_valid.val();
+        self.memory.reader_processor[2].next = self.completer.read_processor.val();
+        self.memory.reader_address[2].next = self.completer.read_address.val();
+        self.completer.read_grant.next = self.memory.reader_grant[2].val();
+        self.completer.read_data.next = self.memory.reader_data[2].val();
+
+        // TLPs to the host.
+        for i in 0..self._processors {
+            // The host's DMA channel is the last one.
+            self.csr.ring[i].next = self.core_port[i].ring.val();
+        }
+        self.tlp_egress.clock.next = self.clock.val();
+        self.tlp_egress.reset.next = self.reset.val();
+        self.tlp_egress.requester_id.next = self.csr.pcie_id.val();
+        self.tlp_egress.completion_tdata.next = self.completer.tlp_tdata.val();
+        self.tlp_egress.completion_theader.next = self.completer.tlp_theader.val();
+        self.tlp_egress.completion_tvalid.next = self.completer.tlp_tvalid.val();
+        self.tlp_egress.completion_tlast.next = self.completer.tlp_tlast.val();
+        self.completer.tlp_tready.next = self.tlp_egress.completion_tready.val();
+        self.tlp_egress.message_valid.next = false;
+        self.tlp_egress.message_address.next = 0.into();
+        self.tlp_egress.message_data.next = 0.into();
+        self.tlp_egress.read_valid.next = false;
+        self.tlp_egress.read_header.next = 0.into();
+        self.tlp_egress.write_tdata.next = 0.into();
+        self.tlp_egress.write_theader.next = 0.into();
+        self.tlp_egress.write_tvalid.next = false;
+        self.tlp_egress.write_tlast.next = false;
+        self.tlp_tx_tdata.next = self.tlp_egress.tlp_tdata.val();
+        self.tlp_tx_theader.next = self.tlp_egress.tlp_theader.val();
+        self.tlp_tx_tvalid.next = self.tlp_egress.tlp_tvalid.val();
+        self.tlp_tx_tlast.next = self.tlp_egress.tlp_tlast.val();
+        self.tlp_egress.tlp_tready.next = self.tlp_tx_tready.val();
+
+        // The host's registers.
         self.csr.clock.next = self.clock.val();
         self.csr.reset.next = self.reset.val();
-        self.csr.host_valid.next = self.host_valid.val();
-        self.csr.host_write.next = self.host_write.val();
-        self.csr.host_addr.next = self.host_addr.val();
-        self.csr.host_wdata.next = self.host_wdata.val();
+        self.csr.host_valid.next = self.completer.reg_valid.val();
+        self.csr.host_write.next = self.completer.reg_write.val();
+        self.csr.host_addr.next = self.completer.reg_addr.val();
+        self.csr.host_wdata.next = self.completer.reg_wdata.val();
         self.csr.reta_rdata.next = self.classifier.reta_read_entry.val();
         self.csr.total.next = self.stats.read_total.val();
-        self.host_rvalid.next = self.csr.host_rvalid.val();
-        self.host_rdata.next = self.csr.host_rdata.val();
+        self.csr.msix_rdata.next = 0.into();
+        self.csr.msix_pending.next = 0.into();
+        self.csr.taken_mfa.next = self.mfa_queues.host_rdata.val();
+        self.csr.out_free_level.next = self.mfa_queues.out_free_level.val();
+        self.csr.out_post_level.next = self.mfa_queues.out_post_level.val();
+        self.csr.refused_mfa.next = self.mfa_queues.host_refused_mfa.val();
+        self.csr.error[0].next = self.mfa_queues.host_refused.val();
+        self.csr.error[1].next = self.tlp_ingress.malformed.val();
+        self.csr.error[2].next = self.completer.unsupported.val();
+        self.csr.error[3].next = false;
+        self.csr.error[4].next = false;
+        self.csr.error[5].next = false;
+        self.host_irq.next = self.csr.host_irq.val();
 
+        // Counters.
         self.stats.clock.next = self.clock.val();
         self.stats.reset.next = self.reset.val();
         self.stats.read_index.next = self.csr.total_index.val();
         for c in 0..self._counters {
+            self.stats.grow[c].next = 0.into();
+            self.stats.pulse[c].next = false;
+        }
+        for c in 0..9 {
             self.stats.grow[c].next = self.dispatch.count[c].val();
+        }
+        for c in 16..24 {
+            self.stats.grow[c].next = self.dispatch.count[c].val();
+        }
+        self.stats.pulse[9].next = self.tlp_ingress.malformed.val();
+        self.stats.pulse[10].next = self.completer.unsupported.val();
+        self.stats.pulse[11].next = false;
+        self.stats.pulse[12].next = false;
+        self.stats.pulse[13].next = false;
+        self.stats.pulse[14].next = self.mfa_queues.host_refused.val();
+        self.stats.pulse[15].next = false;
+        for i in 0..self._processors {
+            for k in 0..4 {
+                self.stats.grow[8 * i + k + 32].next = self.dispatch.count[4 * i + k + 32].val();
+            }
+            self.stats.pulse[8 * i + 36].next = false;
+            self.stats.grow[8 * i + 37].next = 0.into();
+            self.stats.pulse[8 * i + 38].next = self.core_port[i].refused.val();
         }
     }
 }
