@@ -10,7 +10,7 @@ use hdl::memory::{Collision, Memory};
 type Port = (String, String, usize);
 
 /// Values of the parameters that the tables name, in the instances emitted here.
-const PARAMETERS: [(&str, usize); 11] = [
+const PARAMETERS: [(&str, usize); 12] = [
     ("W", 64),
     ("W/8", 8),
     ("N", 4),
@@ -21,6 +21,7 @@ const PARAMETERS: [(&str, usize); 11] = [
     ("ADDRESS + 1", 6),
     ("LEVEL", 6),
     ("DEPTH", 32),
+    ("A", 12),
     ("HEADER", 128),
 ];
 
@@ -74,8 +75,9 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "completer": hdl::completer::Completer::<64, 8>::new(4),
         "completion_sender": hdl::completion_sender::CompletionSender::<64>::default(),
         "concat": hdl::concat::Concat::<4>::default(),
-        "core_port": hdl::core_port::CorePort::default(),
+        "core_port": hdl::core_port::CorePort::new(4),
         "csr": hdl::csr::Csr::new(params),
+        "cycle_counter": hdl::cycle_counter::CycleCounter::default(),
         "delay_line": hdl::delay_line::DelayLine::<24>::new(3),
         "dispatch": hdl::dispatch::Dispatch::<64, 8>::new(4),
         "flow_hash": hdl::flow_hash::FlowHash::<64, 95>::default(),
@@ -86,10 +88,12 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "frame_region": hdl::frame_region::FrameRegion::new(256, true),
         "header_walk": hdl::header_walk::HeaderWalk::default(),
         "lane_mask": hdl::lane_mask::LaneMask::<64, 8>::default(),
+        "levels": hdl::levels::Levels::default(),
         "memory": Memory::<24, 5>::new(32, Collision::OldData),
         "memory_arbiter": hdl::memory_arbiter::MemoryArbiter::<64, 8>::new(4),
         "memory_stream": hdl::memory_stream::MemoryStream::<64, 8>::default(),
         "interrupt_controller": hdl::interrupt_controller::InterruptController::default(),
+        "levels": hdl::levels::Levels::default(),
         "memory": Memory::<24, 5>::new(32, Collision::OldData),
         "message_queue": hdl::message_queue::MessageQueue::new(4),
         "mfa_pair": hdl::mfa_pair::MfaPair::new(256, true),
@@ -103,8 +107,9 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "register_master": hdl::register_master::RegisterMaster::<64>::default(),
         "request_decode": hdl::request_decode::RequestDecode::<64>::new(4),
         "request_steps": hdl::request_steps::RequestSteps::<64, 8>::default(),
+        "register_file": hdl::register_file::RegisterFile::<12>::new(&abi::csr::CORE, 4, &[]),
         "reta": hdl::reta::Reta::new(4),
-        "stats": hdl::stats::Stats::new(48),
+        "stats": hdl::stats::Stats::new(64),
         "stream": hdl::stream::FrameIngress::<64, 8>::default(),
         "tlp_egress": hdl::tlp_egress::TlpEgress::<64>::default(),
         "tlp_ingress": hdl::tlp_ingress::TlpIngress::<64>::default(),

@@ -162,6 +162,20 @@ pub fn trim(statements: Vec<Statement>, target: SignalId, width: usize) -> Vec<S
     }
 }
 
+/// What is still to be assigned behind a statement, in its block and around it.
+struct After<'a> {
+    /// For each signal, the block's last statement that assigns it.
+    last: &'a BTreeMap<SignalId, usize>,
+    statement: usize,
+    around: Option<&'a After<'a>>,
+}
+
+impl After<'_> {
+    fn contains(&self, id: SignalId) -> bool {
+        self.last.get(&id).is_some_and(|last| *last > self.statement) || self.around.is_some_and(|a| a.contains(id))
+    }
+}
+
 struct Grouping<'a> {
     signals: &'a Signals,
     parts: &'a PartReads,
@@ -181,13 +195,13 @@ impl Grouping<'_> {
         self.parent.insert(a.max(b), a.min(b));
     }
 
-    /// Notes that `expr` is read for the sake of `readers`, given what is assigned before and after that point.
+    /// Notes that `expr` is read for the sake of `readers`, which its statement assigns, given what is assigned before and after.
     fn read(
         &mut self,
         expr: &Expr,
         readers: &BTreeSet<SignalId>,
         before: &BTreeSet<SignalId>,
-        after: &[&BTreeSet<SignalId>],
+        after: &After,
     ) -> Result<(), Fault> {
         let mut found = BTreeSet::new();
         expr.reads(&mut |signal, _| {
@@ -195,7 +209,7 @@ impl Grouping<'_> {
         });
         let (signals, parts) = (self.signals, self.parts);
         let unfinished = |id: SignalId| {
-            signals.reads_at_once(id) && before.contains(&id) && after.iter().any(|set| set.contains(&id))
+            signals.reads_at_once(id) && before.contains(&id) && (readers.contains(&id) || after.contains(id))
         };
         for signal in found {
             if let Some(below) = parts.get(&signal) {
@@ -213,35 +227,34 @@ impl Grouping<'_> {
         &mut self,
         statements: &[Statement],
         before: &mut BTreeSet<SignalId>,
-        after: &BTreeSet<SignalId>,
+        around: Option<&After>,
     ) -> Result<(), Fault> {
-        let mut rest = vec![after.clone()];
-        for statement in statements.iter().skip(1).rev() {
-            let mut next = rest[rest.len() - 1].clone();
-            statement.targets(&mut next);
-            rest.push(next);
-        }
-        for (statement, after) in statements.iter().zip(rest.iter().rev()) {
-            let mut own = BTreeSet::new();
-            statement.targets(&mut own);
+        let own: Vec<_> = statements.iter().map(|s| targets_of(std::slice::from_ref(s))).collect();
+        let last = own.iter().enumerate().flat_map(|(at, targets)| targets.iter().map(move |t| (*t, at))).collect();
+        for (at, (statement, own)) in statements.iter().zip(&own).enumerate() {
+            let after = After { last: &last, statement: at, around };
             match statement {
                 Statement::Assign { value, .. } => {
-                    self.read(value, &own, before, &[&own, after])?;
-                    before.extend(&own);
+                    self.read(value, own, before, &after)?;
+                    before.extend(own);
                 }
                 Statement::If { test, then, otherwise } => {
-                    self.read(test, &own, before, &[&own, after])?;
-                    let mut other = before.clone();
-                    self.block(then, before, after)?;
-                    self.block(otherwise, &mut other, after)?;
-                    before.extend(&other);
+                    self.read(test, own, before, &after)?;
+                    if otherwise.is_empty() {
+                        self.block(then, before, Some(&after))?;
+                    } else {
+                        let mut other = before.clone();
+                        self.block(then, before, Some(&after))?;
+                        self.block(otherwise, &mut other, Some(&after))?;
+                        before.extend(&other);
+                    }
                 }
                 Statement::Case { test, arms, default, .. } => {
-                    self.read(test, &own, before, &[&own, after])?;
+                    self.read(test, own, before, &after)?;
                     let start = before.clone();
                     for body in arms.iter().map(|(_, body)| body).chain([default]) {
                         let mut branch = start.clone();
-                        self.block(body, &mut branch, after)?;
+                        self.block(body, &mut branch, Some(&after))?;
                         before.extend(&branch);
                     }
                 }
@@ -325,24 +338,29 @@ impl Coverage<'_> {
 /// Splits `statements` into processes, in the order in which their targets are first assigned.
 pub fn split(statements: &[Statement], signals: &Signals, parts: &PartReads) -> Result<Vec<Process>, Fault> {
     let mut grouping = Grouping { signals, parts, parent: BTreeMap::new() };
-    grouping.block(statements, &mut BTreeSet::new(), &BTreeSet::new())?;
+    grouping.block(statements, &mut BTreeSet::new(), None)?;
 
     let mut order = vec![];
-    let mut groups: BTreeMap<SignalId, BTreeSet<SignalId>> = BTreeMap::new();
-    for statement in statements {
+    let mut groups: BTreeMap<SignalId, (BTreeSet<SignalId>, Vec<usize>)> = BTreeMap::new();
+    for (at, statement) in statements.iter().enumerate() {
         for target in targets_of(std::slice::from_ref(statement)) {
             let root = grouping.root(target);
             if !groups.contains_key(&root) {
                 order.push(root);
             }
-            groups.entry(root).or_default().insert(target);
+            let (targets, places) = groups.entry(root).or_default();
+            targets.insert(target);
+            if places.last() != Some(&at) {
+                places.push(at);
+            }
         }
     }
 
     let mut processes = vec![];
     for root in order {
-        let targets = groups.remove(&root).unwrap_or_default();
-        let mut statements = slice(statements, &|t| targets.contains(&t));
+        let (targets, places) = groups.remove(&root).unwrap_or_default();
+        let concerned = places.iter().map(|at| std::slice::from_ref(&statements[*at]));
+        let mut statements: Vec<_> = concerned.flat_map(|s| slice(s, &|t| targets.contains(&t))).collect();
         if let Some(only) = targets.first().filter(|_| targets.len() == 1) {
             statements = trim(statements, *only, signals[*only].width);
         }
