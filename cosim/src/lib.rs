@@ -7,11 +7,14 @@
 pub mod bridge;
 pub mod capture;
 pub mod card;
+pub mod memory;
 pub mod mutate;
 pub mod processor;
 pub mod reference;
 pub mod replay;
+pub mod root_complex;
 pub mod source;
+pub mod tlp;
 pub mod vectors;
 pub mod verify;
 

@@ -284,7 +284,7 @@ impl<const W: usize> Logic for RequestDecode<W> {
             }
         }
 
-        // Byte count and lower address of the whole answer (PCIe 2.2.9, tables 2-37 to 2-39).
+        // Byte count and lower address of the whole answer (PCIe 2.2.9).
         self.skipped.next = 0.into();
         if self.head.val().get_bits::<3>(0) == 0b100 {
             self.skipped.next = 2.into();

@@ -30,7 +30,7 @@
 //! Latency: [`LATENCY`] cycle. Throughput: one beat per cycle. Stalls when the one that a TLP is for does. Not reset: data registers.
 //!
 //! Messages are dropped (a root port sends some to every device). Locked reads, I/O and configuration requests, atomic operations and
-//! deferrable writes are non-posted and must be answered: they are passed on as unsupported (PCIe 2.2.1, table 2-3; 2.3.1).
+//! deferrable writes are non-posted and must be answered: they are passed on as unsupported (PCIe 2.2.1, 2.3.1).
 
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
