@@ -44,6 +44,8 @@ pub mod message_queue;
 pub mod mfa_pair;
 pub mod mfa_queue;
 pub mod mfa_queues;
+pub mod msix;
+pub mod msix_vector;
 pub mod network_words;
 pub mod next_header;
 pub mod nic;

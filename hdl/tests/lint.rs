@@ -65,9 +65,12 @@ fn every_width_is_clean_under_wall() {
 
 #[test]
 fn messages_and_interrupts_have_no_warnings() {
-    use hdl::{interrupt_controller, message_queue};
+    use hdl::{interrupt_controller, message_queue, msix, msix_vector};
     lint(&blocks![
         "interrupt_controller": interrupt_controller::InterruptController::default(),
+        "msix_vector": msix_vector::MsixVector::default(),
+        "msix_8": msix::Msix::new(8),
+        "msix_36": msix::Msix::new(36),
         "message_queue_2": message_queue::MessageQueue::new(2),
         "message_queue_5": message_queue::MessageQueue::new(5),
         "message_queue_16": message_queue::MessageQueue::new(16),

@@ -99,6 +99,8 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "mfa_pair": hdl::mfa_pair::MfaPair::new(256, true),
         "mfa_queue": hdl::mfa_queue::MfaQueue::new(256),
         "mfa_queues": hdl::mfa_queues::MfaQueues::new(4, 256),
+        "msix": hdl::msix::Msix::new(12),
+        "msix_vector": hdl::msix_vector::MsixVector::default(),
         "network_words": hdl::network_words::NetworkWords::<64>::default(),
         "next_header": hdl::next_header::NextHeaderDecode::default(),
         "nic": hdl::nic::Nic::<64, 8, 64, 95>::new(params),

@@ -199,8 +199,7 @@ fn every_frame_is_in_one_place_and_every_queue_keeps_its_order() {
         edge(&mut dut, false);
 
         // Levels, then what happens in this cycle.
-        for i in 0..N {
-            let (free, posted) = (&inbound[i].free, &inbound[i].posted);
+        for (i, Model { free, posted, .. }) in inbound.iter().enumerate() {
             assert_eq!(dut.in_free_level[i].val().to_u64(), Model::level(free, now));
             assert_eq!(dut.in_post_level[i].val().to_u64(), Model::level(posted, now));
             let kinds: Vec<u32> = posted.iter().filter(|(ready, _)| *ready <= now).map(|(_, mfa)| mfa & 3).collect();
@@ -224,8 +223,8 @@ fn every_frame_is_in_one_place_and_every_queue_keeps_its_order() {
         let verdict: Option<bool> = dma_verdicts.remove(&now);
         assert_eq!(dut.post_done.val(), verdict.is_some());
         assert_eq!(dut.post_done.val() && dut.post_refused.val(), verdict == Some(true), "cycle {now}");
-        for i in 0..N {
-            let refusal: Option<u32> = core_refusals[i].remove(&now);
+        for (i, refusals) in core_refusals.iter_mut().enumerate() {
+            let refusal: Option<u32> = refusals.remove(&now);
             assert_eq!(dut.core_refused[i].val(), refusal.is_some(), "processor {i}, cycle {now}");
             if let Some(mfa) = refusal {
                 assert_eq!(dut.core_refused_mfa[i].val().to_u64() as u32, mfa);
