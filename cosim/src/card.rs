@@ -1,14 +1,17 @@
-//! The verilated card with its processors, its network and its host's register port: one clock.
+//! The verilated card with its processors, its network and its host, as the packet path needs them: one clock.
 
 use std::path::Path;
 
-use abi::csr;
-use abi::limits::{BUFFER_ALIGNMENT, RESET_CYCLES};
+use abi::csr::host as csr;
+use abi::limits::BUFFER_ALIGNMENT;
 use abi::params::NicParams;
 
-use crate::bridge::{BridgeError, Inputs, Nic, Outputs, RegisterRequest};
+use crate::bridge::Inputs;
 use crate::processor::{Processor, Received, Violation};
 use crate::reference::{DispatchConfig, HashFunction};
+use crate::rig::{REGISTERS, Rig, RigError};
+use crate::root_complex::{Config, Ticket};
+use crate::sink::{FrameSink, StreamViolation};
 use crate::source::{FrameSource, Outgoing, Pace};
 
 /// Cycles after which a beat that was sent has been written, whatever the card's width.
@@ -25,11 +28,15 @@ pub struct Surroundings {
     pub buffers: usize,
     /// Cycles each processor works on a frame.
     pub work: u64,
+    /// Processors send every frame back.
+    pub echo: bool,
+    /// Per cent of the cycles in which the network takes nothing.
+    pub tx_pauses: u32,
 }
 
 impl Default for Surroundings {
     fn default() -> Self {
-        Self { pace: Pace::BackToBack, seed: 1, buffers: 128, work: 0 }
+        Self { pace: Pace::BackToBack, seed: 1, buffers: 128, work: 0, echo: false, tx_pauses: 0 }
     }
 }
 
@@ -40,47 +47,37 @@ pub struct Events {
     pub started: Option<usize>,
     /// Frames taken by processors, with the processor's number.
     pub received: Vec<(usize, Received)>,
-    /// The host's read was answered.
-    pub host_read: Option<u32>,
+    /// A frame the card sent.
+    pub sent: Option<Vec<u8>>,
     /// Some processor's memory was written.
     pub wrote: bool,
 }
 
 /// A run in progress.
 pub struct Card {
-    nic: Nic,
-    params: NicParams,
+    rig: Rig,
     source: FrameSource,
+    sink: FrameSink,
     processors: Vec<Processor>,
-    inputs: Inputs,
-    outputs: Outputs,
-    cycle: u64,
     last_activity: u64,
 }
 
 impl Card {
-    /// Resets a card and sets its registers to `config` through the host's port; processors hand their buffers in.
+    /// Resets a card and sets its registers to `config` as the host; processors hand their buffers in.
     ///
     /// # Errors
     /// The preset is not built in, or the card breaks a law during set-up.
     pub fn new(params: NicParams, config: &DispatchConfig, around: &Surroundings) -> Result<Self, CardError> {
+        let (bytes, echo) = (params.beat_bytes(), around.echo);
         let buffer_bytes = config.max_frame.next_multiple_of(BUFFER_ALIGNMENT);
-        let processor = |p| Processor::new(p, params.beat_bytes(), around.buffers, buffer_bytes, around.work);
+        let processor = |p| Processor::new(p, bytes, around.buffers, buffer_bytes, around.work, echo);
         let mut card = Self {
-            nic: Nic::new(&params.to_string())?,
-            params,
-            source: FrameSource::new(params.beat_bytes(), around.pace, around.seed),
+            rig: Rig::new(params, Config::default())?,
+            source: FrameSource::new(bytes, around.pace, around.seed),
+            sink: FrameSink::new(bytes, around.tx_pauses, around.seed),
             processors: (0..params.processors()).map(processor).collect(),
-            inputs: Inputs::default(),
-            outputs: Outputs::default(),
-            cycle: 0,
             last_activity: 0,
         };
-        card.inputs.reset = true;
-        for _ in 0..RESET_CYCLES {
-            card.tick()?;
-        }
-        card.inputs.reset = false;
         card.configure(config)?;
         while card.processors.iter().any(|p| !p.asleep()) {
             card.cycle()?;
@@ -90,17 +87,17 @@ impl Card {
 
     /// The card's parameters.
     pub fn params(&self) -> NicParams {
-        self.params
+        self.rig.params()
     }
 
     /// Cycles since reset began.
     pub fn cycles(&self) -> u64 {
-        self.cycle
+        self.rig.cycles()
     }
 
     /// What drives the card's inputs in the cycle that was last.
     pub fn inputs(&self) -> &Inputs {
-        &self.inputs
+        &self.rig.inputs
     }
 
     /// Writes a waveform from now on.
@@ -108,7 +105,7 @@ impl Card {
     /// # Errors
     /// The file cannot be written.
     pub fn trace_to(&mut self, file: &Path) -> Result<(), CardError> {
-        Ok(self.nic.trace_to(file)?)
+        Ok(self.rig.trace_to(file)?)
     }
 
     /// Queues a frame for the receive stream.
@@ -123,7 +120,7 @@ impl Card {
 
     /// Whether all frames were sent and the last of them has come to rest.
     pub fn quiet(&self) -> bool {
-        let settled = self.cycle > self.last_activity + SETTLING;
+        let settled = self.cycles() > self.last_activity + SETTLING;
         self.source.waiting() == 0 && settled && self.processors.iter().all(Processor::asleep)
     }
 
@@ -132,46 +129,52 @@ impl Card {
     /// # Errors
     /// The card broke a law.
     pub fn cycle(&mut self) -> Result<Events, CardError> {
-        let started = self.source.drive(self.cycle, &mut self.inputs);
+        let cycle = self.rig.cycles();
+        let started = self.source.drive(cycle, &mut self.rig.inputs);
+        self.sink.drive(&mut self.rig.inputs);
         for processor in &mut self.processors {
-            processor.drive(self.cycle, &mut self.inputs);
+            processor.drive(cycle, &mut self.rig.inputs);
         }
-        let cycle = self.cycle;
-        self.tick()?;
-        if self.inputs.rx_tvalid || self.outputs.mem_wvalid != 0 {
+        self.rig.tick()?;
+        let (inputs, outputs) = (&self.rig.inputs, &self.rig.outputs);
+        let wrote = outputs.mem_valid & outputs.mem_write != 0;
+        if inputs.rx_tvalid || outputs.mem_valid != 0 || outputs.tx_tvalid {
             self.last_activity = cycle;
         }
-        let mut events = Events { started, ..Events::default() };
+        let mut events = Events { started, wrote, sent: self.sink.sample(cycle, outputs)?, ..Events::default() };
         for (number, processor) in self.processors.iter_mut().enumerate() {
-            if let Some(received) = processor.sample(cycle, &self.outputs)? {
+            if let Some(received) = processor.sample(cycle, outputs)? {
                 events.received.push((number, received));
             }
         }
-        events.wrote = self.outputs.mem_wvalid != 0;
-        events.host_read = self.outputs.host_rvalid.then_some(self.outputs.host_rdata);
         Ok(events)
     }
 
-    /// Writes a register of the host's space.
+    /// Writes a register of the host's space; it takes effect some cycles later, before any read that follows.
     ///
     /// # Errors
     /// The card broke a law meanwhile.
     pub fn host_write(&mut self, offset: u32, value: u32) -> Result<(), CardError> {
-        self.host(RegisterRequest { write: true, address: offset, data: value }).map(|_| ())
+        self.rig.host.write_word(REGISTERS, offset.into(), value);
+        while !self.rig.host.quiet() {
+            self.cycle()?;
+        }
+        Ok(())
     }
 
     /// Reads a register of the host's space; no frame may arrive meanwhile.
     ///
     /// # Errors
-    /// The card broke a law, or did not answer in time.
+    /// The card broke a law, or did not answer with a word.
     pub fn host_read(&mut self, offset: u32) -> Result<u32, CardError> {
-        self.host(RegisterRequest { write: false, address: offset, data: 0 })?;
-        for _ in 0..csr::HOST.read_latency {
-            if let Some(value) = self.cycle()?.host_read {
-                return Ok(value);
+        let asked: Ticket = self.rig.host.read(self.cycles(), REGISTERS, offset.into(), 4);
+        loop {
+            self.cycle()?;
+            if let Some(answer) = self.rig.host.take_answers().into_iter().find(|a| a.ticket == asked) {
+                let word = answer.result.ok().and_then(|bytes| bytes.try_into().ok());
+                return word.map(u32::from_le_bytes).ok_or(CardError::NoAnswer { offset, cycle: self.cycles() });
             }
         }
-        Err(CardError::NoAnswer { offset, cycle: self.cycle })
     }
 
     /// Reads a 64-bit counter, low word first.
@@ -179,45 +182,32 @@ impl Card {
     /// # Errors
     /// As [`Card::host_read`].
     pub fn counter(&mut self, index: usize) -> Result<u64, CardError> {
-        let offset = csr::STATISTICS + 8 * index as u32;
+        let offset = csr::counters::offset(index);
         let low = self.host_read(offset)?;
         let high = self.host_read(offset + 4)?;
         Ok(u64::from(high) << 32 | u64::from(low))
     }
 
-    fn host(&mut self, request: RegisterRequest) -> Result<Events, CardError> {
-        self.inputs.host_valid = true;
-        self.inputs.host = request;
-        let events = self.cycle();
-        self.inputs.host_valid = false;
-        events
-    }
-
     fn configure(&mut self, config: &DispatchConfig) -> Result<(), CardError> {
+        self.host_write(csr::PCIE_ID.offset, self.rig.host.config().card_id.into())?;
         let hash = &config.hash;
-        let control = match hash.function {
+        let control = csr::hash_control::FUNCTION.put(match hash.function {
             HashFunction::Xor => csr::FUNCTION_XOR,
             HashFunction::Toeplitz => csr::FUNCTION_TOEPLITZ,
-        } | u32::from(hash.fragment_addresses) << csr::FRAGMENT_ADDRESSES_LSB
-            | u32::from(hash.chunk_bits) << csr::CHUNK_BITS_LSB;
-        self.host_write(csr::HASH_CONTROL, control)?;
-        self.host_write(csr::HASH_FIELDS, u32::from(hash.fields.0) | u32::from(hash.types.0) << 4)?;
-        self.host_write(csr::FLOOD, u32::from(config.flood_arp) | u32::from(config.flood_nd) << 1)?;
-        self.host_write(csr::DEFAULT_PROCESSOR, config.default_processor.into())?;
-        self.host_write(csr::MAX_FRAME_LENGTH, config.max_frame as u32)?;
+        }) | csr::hash_control::FRAGMENT_ADDRESSES.put(hash.fragment_addresses.into())
+            | csr::hash_control::CHUNK_BITS.put(hash.chunk_bits.into());
+        self.host_write(csr::HASH_CONTROL.offset, control)?;
+        self.host_write(csr::HASH_FIELDS.offset, u32::from(hash.fields.0) | u32::from(hash.types.0) << 4)?;
+        self.host_write(csr::FLOOD.offset, u32::from(config.flood_arp) | u32::from(config.flood_nd) << 1)?;
+        self.host_write(csr::DEFAULT_PROCESSOR.offset, config.default_processor.into())?;
+        self.host_write(csr::MAX_FRAME_LENGTH.offset, config.max_frame as u32)?;
         for (k, word) in hash.key.chunks_exact(4).enumerate() {
             let word = u32::from_be_bytes(word.try_into().expect("four bytes"));
-            self.host_write(csr::HASH_KEY + 4 * k as u32, word)?;
+            self.host_write(csr::HASH_KEY.at(k), word)?;
         }
         for (entry, processor) in config.reta.iter().enumerate() {
-            self.host_write(csr::RETA + 4 * entry as u32, (*processor).into())?;
+            self.host_write(csr::RETA.at(entry), (*processor).into())?;
         }
-        Ok(())
-    }
-
-    fn tick(&mut self) -> Result<(), CardError> {
-        self.nic.tick(&self.inputs, &mut self.outputs)?;
-        self.cycle += 1;
         Ok(())
     }
 }
@@ -225,14 +215,17 @@ impl Card {
 /// Why a run cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum CardError {
-    /// The verilated model.
+    /// The model, or the card towards the host.
     #[error(transparent)]
-    Bridge(#[from] BridgeError),
+    Rig(#[from] RigError),
     /// The card broke a law of its queues or wrote where it must not.
     #[error(transparent)]
     Violation(#[from] Violation),
-    /// A read of a register got no answer.
-    #[error("cycle {cycle}: the read of host register {offset:#07x} was not answered within {} cycles", csr::HOST.read_latency)]
+    /// The card broke a rule of its transmit stream.
+    #[error(transparent)]
+    Stream(#[from] StreamViolation),
+    /// A read of a register was not answered with a word.
+    #[error("cycle {cycle}: the read of host register {offset:#07x} was refused")]
     NoAnswer {
         /// The register.
         offset: u32,

@@ -113,8 +113,12 @@ impl CoreMemory {
         for (lane, byte) in bytes.enumerate().filter(|(lane, _)| access.strobe >> lane & 1 == 1) {
             let address = access.address + lane as u32;
             if !(range.0..range.1).contains(&address) {
-                let (&start, &end) =
-                    self.open.range(..=address).next_back().filter(|(_, end)| address < **end).ok_or(Stray { address })?;
+                let (&start, &end) = self
+                    .open
+                    .range(..=address)
+                    .next_back()
+                    .filter(|(_, end)| address < **end)
+                    .ok_or(Stray { address })?;
                 range = (start, end);
             }
             let place = self.bytes.get_mut(address as usize).ok_or(Stray { address })?;

@@ -7,12 +7,16 @@
 pub mod bridge;
 pub mod capture;
 pub mod card;
+pub mod core_memory;
 pub mod memory;
 pub mod mutate;
 pub mod processor;
 pub mod reference;
+pub mod register_port;
 pub mod replay;
+pub mod rig;
 pub mod root_complex;
+pub mod sink;
 pub mod source;
 pub mod tlp;
 pub mod vectors;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
-use abi::csr::{COUNTERS_PER_PROCESSOR, FIRST_PROCESSOR_COUNTER, counters};
+use abi::csr::host::counters;
 use abi::params::NicParams;
 use serde::Serialize;
 
@@ -325,7 +325,7 @@ impl<'a> Run<'a> {
         let mut loads = Vec::new();
         let mut missed = 0;
         for p in 0..self.loads.len() {
-            let first = FIRST_PROCESSOR_COUNTER + COUNTERS_PER_PROCESSOR * p;
+            let first = counters::FIRST_PROCESSOR + counters::PER_PROCESSOR * p;
             let frames = self.card.counter(first + counters::PROCESSOR_FRAMES)?;
             let bytes = self.card.counter(first + counters::PROCESSOR_BYTES)?;
             missed += self.card.counter(first + counters::PROCESSOR_NO_BUFFER)?;

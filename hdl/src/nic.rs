@@ -62,6 +62,7 @@ use crate::many;
 use crate::memory_arbiter::{self, MemoryArbiter};
 use crate::message_queue::MessageQueue;
 use crate::mfa_queues::{self, MfaQueues};
+use crate::msix::Msix;
 use crate::reta;
 use crate::stats::{self, Stats};
 use crate::stream::{self, FrameIngress};
@@ -178,6 +179,7 @@ pub struct Nic<const W: usize, const KEEP: usize, const CHUNK: usize, const WIND
     mfa_queues: MfaQueues,
     tlp_ingress: TlpIngress<W>,
     completer: Completer<W, KEEP>,
+    msix: Msix,
     tlp_egress: TlpEgress<W>,
     csr: Csr,
     stats: Stats,
@@ -244,6 +246,7 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             mfa_queues: MfaQueues::new(n, params.mfa_depth()),
             tlp_ingress: Default::default(),
             completer: Completer::new(n),
+            msix: Msix::new(4 + 2 * n),
             tlp_egress: Default::default(),
             index: (0..n).map(|i| Constant::new(((n << 8 | i) as u64).to_bits())).collect(),
             csr: Csr::new(params),
@@ -497,8 +500,29 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.completer.read_data.next = self.memory.reader_data[2].val();
 
         // TLPs to the host.
+        self.msix.clock.next = self.clock.val();
+        self.msix.reset.next = self.reset.val();
+        self.msix.enable.next = self.csr.msix_enable.val();
+        self.msix.function_mask.next = self.csr.msix_mask.val();
+        self.msix.hold_time.next = self.csr.moderation_time.val();
+        self.msix.hold_count.next = self.csr.moderation_count.val();
+        self.msix.write.next = self.csr.msix_write.val();
+        self.msix.word.next = self.csr.table_index.val();
+        self.msix.wdata.next = self.csr.table_wdata.val();
+        self.msix.level[0].next = self.csr.out_posted.val();
+        self.msix.happens[0].next = self.mfa_queues.out_post_event.val();
+        self.msix.level[1].next = self.csr.error_pending.val();
+        self.msix.happens[1].next = false;
+        self.msix.happens[2].next = false;
+        self.msix.level[3].next = false;
+        self.msix.happens[3].next = false;
         for i in 0..self._processors {
             // The host's DMA channel is the last one.
+            self.msix.level[2].next = false;
+            self.msix.level[2 * i + 4].next = self.csr.rung[i].val();
+            self.msix.happens[2 * i + 4].next = self.core_port[i].ring.val();
+            self.msix.level[2 * i + 5].next = self.csr.in_waits[i].val();
+            self.msix.happens[2 * i + 5].next = self.mfa_queues.in_free_event[i].val();
             self.csr.ring[i].next = self.core_port[i].ring.val();
         }
         self.tlp_egress.clock.next = self.clock.val();
@@ -509,9 +533,10 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.tlp_egress.completion_tvalid.next = self.completer.tlp_tvalid.val();
         self.tlp_egress.completion_tlast.next = self.completer.tlp_tlast.val();
         self.completer.tlp_tready.next = self.tlp_egress.completion_tready.val();
-        self.tlp_egress.message_valid.next = false;
-        self.tlp_egress.message_address.next = 0.into();
-        self.tlp_egress.message_data.next = 0.into();
+        self.tlp_egress.message_valid.next = self.msix.message_valid.val();
+        self.tlp_egress.message_address.next = self.msix.message_address.val();
+        self.tlp_egress.message_data.next = self.msix.message_data.val();
+        self.msix.message_ready.next = self.tlp_egress.message_ready.val();
         self.tlp_egress.read_valid.next = false;
         self.tlp_egress.read_header.next = 0.into();
         self.tlp_egress.write_tdata.next = 0.into();
@@ -533,8 +558,8 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.csr.host_wdata.next = self.completer.reg_wdata.val();
         self.csr.reta_rdata.next = self.classifier.reta_read_entry.val();
         self.csr.total.next = self.stats.read_total.val();
-        self.csr.msix_rdata.next = 0.into();
-        self.csr.msix_pending.next = 0.into();
+        self.csr.msix_rdata.next = self.msix.rdata.val();
+        self.csr.msix_pending.next = self.msix.pending.val();
         self.csr.taken_mfa.next = self.mfa_queues.host_rdata.val();
         self.csr.out_free_level.next = self.mfa_queues.out_free_level.val();
         self.csr.out_post_level.next = self.mfa_queues.out_post_level.val();
@@ -567,7 +592,7 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.stats.pulse[12].next = false;
         self.stats.pulse[13].next = false;
         self.stats.pulse[14].next = self.mfa_queues.host_refused.val();
-        self.stats.pulse[15].next = false;
+        self.stats.pulse[15].next = self.tlp_egress.message_ready.val();
         for i in 0..self._processors {
             for k in 0..4 {
                 self.stats.grow[8 * i + k + 32].next = self.dispatch.count[4 * i + k + 32].val();
