@@ -22,7 +22,7 @@ pub use config::{Config, Fault, Faults};
 pub use host::{Answer, Ticket};
 
 use crate::memory::Memory;
-use crate::tlp::{Assembler, Attributes, Beat, DW, Header, Kind, Request, Tlp, TlpError, beats};
+use crate::tlp::{Assembler, Attributes, Beat, DW, Header, Kind, Request, Tlp, beats};
 use host::{Host, Queued};
 use reads::Reads;
 

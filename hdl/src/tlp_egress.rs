@@ -300,8 +300,8 @@ mod tests {
 
         /// One cycle; sources and host are there in a share of the cycles. A source that showed a beat goes on showing it.
         fn cycle(&mut self, shown: &mut [bool; 4], valid: u32, ready: u32) {
-            for i in 0..4 {
-                shown[i] = !self.waiting[i].is_empty() && (shown[i] || self.chance(valid));
+            for (i, shown) in shown.iter_mut().enumerate() {
+                *shown = !self.waiting[i].is_empty() && (*shown || self.chance(valid));
             }
             let front = |i: usize| self.waiting[i].front().copied().unwrap_or_default();
             let (completion, message, read, write) = (front(0), front(1), front(2), front(3));

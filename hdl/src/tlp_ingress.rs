@@ -441,7 +441,7 @@ mod tests {
         let mut compared = 0;
         for (says, has) in [(1u32, 1usize), (1, 2), (1, 5), (2, 1), (5, 1), (5, 4), (5, 5), (5, 6)] {
             for ready in [8, 4] {
-                let write = MWR32 & !0x3ff | 2 * says - 1;
+                let write = MWR32 & !0x3ff | (2 * says - 1);
                 let passed = run(&[tlp(write, 2, has), tlp(MWR64, 2, 1)].concat(), ready);
                 assert_eq!(passed.requests.len(), says as usize + 1, "says {says}, has {has}");
                 for (b, request) in passed.requests[..says as usize].iter().enumerate() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::tlp::{Completion, Status, payload_bytes};
+use crate::tlp::{Completion, Status, TlpError, payload_bytes};
 
 const CARD: u16 = 0x0100;
 
@@ -75,7 +75,7 @@ fn run(host: &mut RootComplex, card: &mut Card, cycle: &mut u64) -> Result<(), V
     let mut idle = 0;
     while idle < 20 {
         let drive = host.drive(*cycle);
-        let rx_ready = *cycle % 3 != 0;
+        let rx_ready = !(*cycle).is_multiple_of(3);
         let tx = card.outgoing.front().copied();
         if let Some(beat) = drive.rx.filter(|_| rx_ready) {
             card.take(&beat);
@@ -118,12 +118,12 @@ fn gather(received: &[(Header, Vec<u8>)], request: &Request) -> (Vec<u8>, Vec<St
         }
         let left = request.bytes() - bytes.len();
         assert_eq!(c.bytes, left);
-        assert_eq!(u64::from(c.lower), request.address + (request.skipped() + bytes.len()) as u64 & 0x7f);
+        assert_eq!(u64::from(c.lower), (request.address + (request.skipped() + bytes.len()) as u64) & 0x7f);
         let lead = usize::from(c.lower) % 4;
         let length = (c.data.len().saturating_sub(lead)).min(left);
         bytes.extend_from_slice(&c.data[lead.min(c.data.len())..][..length]);
         let end = request.address + (request.skipped() + bytes.len()) as u64;
-        assert!(bytes.len() == request.bytes() || end % 64 == 0 || c.status != Status::Successful);
+        assert!(bytes.len() == request.bytes() || end.is_multiple_of(64) || c.status != Status::Successful);
         statuses.push(c.status);
     }
     (bytes, statuses)
@@ -161,7 +161,7 @@ fn the_card_reads_what_stands_in_the_hosts_memory_in_pieces_and_in_any_order() {
     for (beat_bytes, seed) in [(8, 1), (16, 2), (32, 3), (64, 4)] {
         let mut host = RootComplex::new(busy_host(beat_bytes, seed));
         let (mut card, mut cycle) = (Card::new(beat_bytes), 0);
-        let bytes: Vec<u8> = (0..8192u32).map(|b| (b * b >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..8192u32).map(|b| ((b * b) >> 3) as u8).collect();
         host.memory_mut().write(0x9_0000_0000, &bytes);
         let requests: Vec<Request> = (0..32u16)
             .map(|tag| request(tag, 0x9_0000_0000 + u64::from(tag) * 201, 1 + usize::from(tag) * 13))

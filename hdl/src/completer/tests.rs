@@ -51,7 +51,7 @@ impl Request {
     }
 
     fn header(&self) -> [u32; 4] {
-        let dw0 = self.dw0 | self.dws % 1024;
+        let dw0 = self.dw0 | (self.dws % 1024);
         let dw1 = REQUESTER << 16 | self.tag << 8 | self.tail << 4 | self.head;
         match self.dw0 >> 29 & 1 {
             0 => [dw0, dw1, self.address as u32, 0],
@@ -314,7 +314,7 @@ fn check<const KEEP: usize>(requests: &[Request], open: u32, out: &Outcome) -> u
             unsupported += 1;
             let sent = completions.next().unwrap_or_else(|| panic!("{request:x?} was not answered"));
             let (bytes, lower) = match request.dw0 >> 25 & 15 {
-                0 => (end - first, address + first & 0x7f),
+                0 => (end - first, (address + first) & 0x7f),
                 _ => (4, 0),
             };
             assert_eq!(sent.header[0], 0x0a00_0000 | request.dw0 & 0x01fc_3000);
@@ -340,10 +340,10 @@ fn check<const KEEP: usize>(requests: &[Request], open: u32, out: &Outcome) -> u
         let mut at = first;
         while at < end {
             let sent = completions.next().unwrap_or_else(|| panic!("{request:x?} was not answered"));
-            let upto = end.min((address + at | 127) + 1 - address);
+            let upto = end.min(((address + at) | 127) + 1 - address);
             let dws = upto.div_ceil(4) - at / 4;
             assert_eq!(sent.header[0], 0x4a00_0000 | request.dw0 & 0x00fc_3000 | dws, "{request:x?}");
-            let lower = address + at & 0x7f;
+            let lower = (address + at) & 0x7f;
             assert_eq!(sent.header[1..], [COMPLETER << 16 | (end - at) & 0xfff, dw2 | lower, 0], "{request:x?}");
             assert_eq!(sent.payload.len(), (4 * dws as usize).next_multiple_of(KEEP));
             let skipped = (at % 4) as usize;
