@@ -11,6 +11,7 @@
 
 pub mod aligner;
 pub mod arbiter;
+pub mod checksum;
 pub mod classifier;
 pub mod concat;
 pub mod core_port;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use hdl::aligner::Aligner;
+use hdl::checksum::Checksum;
 use hdl::emit::{Emitted, emit};
 use hdl::memory_arbiter::MemoryArbiter;
 use hdl::memory_stream::MemoryStream;
@@ -51,6 +52,7 @@ macro_rules! widths {
 fn every_width_is_clean_under_wall() {
     let designs = [
         widths!("aligner", Aligner, default()),
+        widths!("checksum", Checksum, default()),
         widths!("memory_arbiter", MemoryArbiter, new(3)),
         widths!("memory_arbiter_16", MemoryArbiter, new(16)),
         widths!("memory_stream", MemoryStream, default()),
@@ -60,5 +62,5 @@ fn every_width_is_clean_under_wall() {
         lint(&format!("{name}_{width}"), &design.unwrap_or_else(|error| panic!("{name}, {width} bits: {error}")));
         checked += 1;
     }
-    assert_eq!(checked, 4 * 4);
+    assert_eq!(checked, 4 * 5);
 }

@@ -69,6 +69,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
     let blocks = pages![
         "aligner": hdl::aligner::Aligner::<64, 8>::default(),
         "arbiter": hdl::arbiter::Arbiter::new(4),
+        "checksum": hdl::checksum::Checksum::<64, 8>::default(),
         "classifier": hdl::classifier::Classifier::<64, 64, 95>::new(4),
         "concat": hdl::concat::Concat::<4>::default(),
         "core_port": hdl::core_port::CorePort::default(),
