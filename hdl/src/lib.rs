@@ -31,10 +31,14 @@ pub mod next_header;
 pub mod nic;
 pub mod parser;
 pub mod queue;
+pub mod repeat;
 pub mod reta;
 pub mod stats;
 pub mod stream;
 pub mod toeplitz;
+pub mod transmit_sums;
+pub mod tx_drain;
+pub mod tx_scheduler;
 pub mod verdict_queue;
 pub mod word_decode;
 

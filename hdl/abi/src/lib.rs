@@ -4,6 +4,7 @@
 //!   are printed from it by [`render`].
 //! - [`params`]: what a card is built with, and the names of the presets.
 //! - [`receive`]: the entries of the receive free and post queues, and the frame classes.
+//! - [`transmit`]: the entries of the send and done queues.
 //! - [`limits`]: the sizes both sides must know.
 //!
 //! `no_std`, no dependencies, no `unsafe`.
@@ -14,3 +15,4 @@ pub mod limits;
 pub mod params;
 pub mod receive;
 pub mod render;
+pub mod transmit;
