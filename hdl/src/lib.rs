@@ -36,6 +36,7 @@ pub mod reta;
 pub mod stats;
 pub mod stream;
 pub mod toeplitz;
+pub mod transmit;
 pub mod transmit_sums;
 pub mod tx_drain;
 pub mod tx_scheduler;
