@@ -11,6 +11,7 @@
 
 pub mod aligner;
 pub mod arbiter;
+pub mod checksum;
 pub mod classifier;
 pub mod completer;
 pub mod completion_sender;
@@ -55,6 +56,7 @@ pub mod register_file;
 pub mod register_master;
 pub mod request_decode;
 pub mod request_steps;
+pub mod repeat;
 pub mod reta;
 pub mod stats;
 pub mod stream;
@@ -62,6 +64,10 @@ pub mod tlp_egress;
 pub mod tlp_ingress;
 pub mod tlp_stage;
 pub mod toeplitz;
+pub mod transmit;
+pub mod transmit_sums;
+pub mod tx_drain;
+pub mod tx_scheduler;
 pub mod verdict_queue;
 pub mod window_writer;
 pub mod word_decode;

