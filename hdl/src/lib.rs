@@ -11,6 +11,7 @@
 
 pub mod aligner;
 pub mod arbiter;
+pub mod checksum;
 pub mod classifier;
 pub mod concat;
 pub mod core_port;
@@ -35,15 +36,20 @@ pub mod header_walk;
 pub mod lane_mask;
 pub mod memory;
 pub mod memory_arbiter;
+pub mod memory_stream;
 pub mod network_words;
 pub mod next_header;
 pub mod nic;
 pub mod parser;
 pub mod queue;
+pub mod repeat;
 pub mod reta;
 pub mod stats;
 pub mod stream;
 pub mod toeplitz;
+pub mod transmit_sums;
+pub mod tx_drain;
+pub mod tx_scheduler;
 pub mod verdict_queue;
 pub mod word_decode;
 

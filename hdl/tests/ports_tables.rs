@@ -69,6 +69,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
     let blocks = pages![
         "aligner": hdl::aligner::Aligner::<64, 8>::default(),
         "arbiter": hdl::arbiter::Arbiter::new(4),
+        "checksum": hdl::checksum::Checksum::<64, 8>::default(),
         "classifier": hdl::classifier::Classifier::<64, 64, 95>::new(4),
         "concat": hdl::concat::Concat::<4>::default(),
         "core_port": hdl::core_port::CorePort::default(),
@@ -81,6 +82,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "lane_mask": hdl::lane_mask::LaneMask::<64, 8>::default(),
         "memory": Memory::<24, 5>::new(32, Collision::OldData),
         "memory_arbiter": hdl::memory_arbiter::MemoryArbiter::<64, 8>::new(4),
+        "memory_stream": hdl::memory_stream::MemoryStream::<64, 8>::default(),
         "network_words": hdl::network_words::NetworkWords::<64>::default(),
         "next_header": hdl::next_header::NextHeaderDecode::default(),
         "nic": hdl::nic::Nic::<64, 8, 64, 95>::new(params),

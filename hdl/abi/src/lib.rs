@@ -5,6 +5,7 @@
 //! - [`params`]: what a card is built with, and the names of the presets.
 //! - [`receive`]: the entries of the receive free and post queues, and the frame classes.
 //! - [`dma`]: descriptors, completion entries and windows of the DMA channels.
+//! - [`transmit`]: the entries of the send and done queues.
 //! - [`limits`]: the sizes both sides must know.
 //!
 //! `no_std`, no dependencies, no `unsafe`.
@@ -16,3 +17,4 @@ pub mod limits;
 pub mod params;
 pub mod receive;
 pub mod render;
+pub mod transmit;
