@@ -8,7 +8,7 @@
 //! |-------------------|-----|-------|------------------------------------------------------------------------------------|
 //! | `fill_valid`      | in  | 1     | a payload, or the end of a request                                                 |
 //! | `fill_ready`      | out | 1     | it is taken; reset value 1                                                         |
-//! | `fill`            | in  | 64    | what to do, see [`crate::dma_read::Fill`]                                          |
+//! | `todo`            | in  | 64    | what to do, see [`crate::dma_read::Fill`]                                          |
 //! | `payload_valid`   | in  | 1     | a beat of payload                                                                  |
 //! | `payload_data`    | in  | W     | it                                                                                 |
 //! | `payload_last`    | in  | 1     | last of its completion                                                             |
@@ -26,7 +26,7 @@
 //! | `settle_valid`    | out | 1     | a request that ended has settled, its errors were taken                            |
 //! | `settle_tag`      | out | 5     | its tag                                                                            |
 //! | `settle_lost`     | out | 1     | more completions may come                                                          |
-//! | `settle_id`       | out | 9     | its descriptor                                                                     |
+//! | `settle_channel`  | out | 5     | its channel                                                                        |
 //!
 //! Latency: from `payload_valid` to `write_valid` the aligner's. Throughput: one beat per cycle; payloads follow each other without a gap, one
 //! cycle is lost if the first byte's lane in memory is below that in the payload or the payload goes over one line more.
@@ -60,7 +60,7 @@ pub struct DmaFill<const W: usize, const KEEP: usize> {
     pub reset: Signal<In, Bit>,
     pub fill_valid: Signal<In, Bit>,
     pub fill_ready: Signal<Out, Bit>,
-    pub fill: Signal<In, Bits<FILL_BITS>>,
+    pub todo: Signal<In, Bits<FILL_BITS>>,
     pub payload_valid: Signal<In, Bit>,
     pub payload_data: Signal<In, Bits<W>>,
     pub payload_last: Signal<In, Bit>,
@@ -78,7 +78,7 @@ pub struct DmaFill<const W: usize, const KEEP: usize> {
     pub settle_valid: Signal<Out, Bit>,
     pub settle_tag: Signal<Out, Bits<5>>,
     pub settle_lost: Signal<Out, Bit>,
-    pub settle_id: Signal<Out, Bits<9>>,
+    pub settle_channel: Signal<Out, Bits<5>>,
     // The next one: what it means for the aligner.
     waits: DFF<Bit>,
     waiting: DFF<Bits<FILL_BITS>>,
@@ -149,7 +149,7 @@ impl<const W: usize, const KEEP: usize> Default for DmaFill<W, KEEP> {
             reset: Default::default(),
             fill_valid: Default::default(),
             fill_ready: Default::default(),
-            fill: Default::default(),
+            todo: Default::default(),
             payload_valid: Default::default(),
             payload_data: Default::default(),
             payload_last: Default::default(),
@@ -167,7 +167,7 @@ impl<const W: usize, const KEEP: usize> Default for DmaFill<W, KEEP> {
             settle_valid: Default::default(),
             settle_tag: Default::default(),
             settle_lost: Default::default(),
-            settle_id: Default::default(),
+            settle_channel: Default::default(),
             waits: Default::default(),
             waiting: Default::default(),
             takes: Default::default(),
@@ -305,10 +305,8 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
         }
 
         // Start the next one.
-        self.aligner.job_valid.next = self.waits.q.val()
-            & self.behind.val().writes
-            & self.ready_to_start.val()
-            & !self.order.full.val();
+        self.aligner.job_valid.next =
+            self.waits.q.val() & self.behind.val().writes & self.ready_to_start.val() & !self.order.full.val();
         self.starts.next = self.waits.q.val()
             & self.ready_to_start.val()
             & !self.order.full.val()
@@ -329,7 +327,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
         self.takes.next = self.fill_valid.val() & self.fill_ready.val();
         if self.fill_ready.val() {
             self.waits.d.next = self.takes.val();
-            self.waiting.d.next = self.fill.val();
+            self.waiting.d.next = self.todo.val();
         }
 
         // Write what comes out of the aligner; behind the last line of a payload comes what ends there.
@@ -390,7 +388,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
         self.settle_valid.next = self.settled.val() & self.settle_ends.q.val();
         self.settle_tag.next = self.settling.q.val().get_bits::<5>(4);
         self.settle_lost.next = self.settles_lost.q.val();
-        self.settle_id.next = self.settling.q.val().get_bits::<9>(9);
+        self.settle_channel.next = self.settling.q.val().get_bits::<5>(13);
 
         if self.reset.val() {
             self.waits.d.next = false;

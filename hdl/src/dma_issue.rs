@@ -47,7 +47,7 @@ pub const QUANTUM: usize = 4;
 
 /// How far the next copy has come from the memory to where it is issued.
 #[derive(LogicState, Debug, Copy, Clone, PartialEq)]
-enum Load {
+enum LoadStep {
     Choose,
     Address,
     Fetch,
@@ -56,7 +56,7 @@ enum Load {
 
 /// What happens to the copy at hand.
 #[derive(LogicState, Debug, Copy, Clone, PartialEq)]
-enum Work {
+enum WorkStep {
     Idle,
     Cut,
     Offer,
@@ -98,7 +98,7 @@ pub struct DmaIssue {
     /// The channel's copy is being loaded or worked on.
     held: Vec<DFF<Bit>>,
     // The next copy.
-    load: DFF<Load>,
+    load: DFF<LoadStep>,
     chooses: Signal<Local, Bit>,
     load_channel: DFF<Bits<5>>,
     load_slot: Signal<Local, Bit>,
@@ -111,7 +111,7 @@ pub struct DmaIssue {
     load_limit: Signal<Local, Bits<13>>,
     load_place: Signal<Local, Bits<13>>,
     // The copy at hand.
-    work: DFF<Work>,
+    work: DFF<WorkStep>,
     channel: DFF<Bits<5>>,
     position: DFF<Bits<4>>,
     to_host: DFF<Bit>,
@@ -228,7 +228,7 @@ impl Logic for DmaIssue {
         // Load the next copy that can go on.
         self.read_was_ready.d.next = self.read_ready.val();
         self.copy_was_ready.d.next = self.copy_ready.val();
-        self.chooses.next = self.load.q.val() == Load::Choose;
+        self.chooses.next = self.load.q.val() == LoadStep::Choose;
         self.turns.advance.next = self.chooses.val() & self.turns.any.val();
         self.load_slot.next = false;
         for c in 0..self._channels {
@@ -247,10 +247,10 @@ impl Logic for DmaIssue {
             self.load_channel.d.next = self.turns.granted.val();
         }
         self.copies.read_address.next = (bit_cast::<6, 5>(self.load_channel.q.val()) << 1) + self.load_slot.val();
-        if self.load.q.val() == Load::Fetch {
+        if self.load.q.val() == LoadStep::Fetch {
             self.loaded.d.next = self.copies.read_data.val();
         }
-        self.is_loaded.next = self.load.q.val() == Load::Loaded;
+        self.is_loaded.next = self.load.q.val() == LoadStep::Loaded;
 
         // Its limit.
         self.loaded_place.next = self.loaded.q.val().get_bits::<12>(0);
@@ -271,17 +271,18 @@ impl Logic for DmaIssue {
 
         // Cut a request off the copy at hand, offer it.
         self.is_short.next = self.remaining.q.val() <= bit_cast::<17, 13>(self.boundary.q.val());
-        self.offers.next = (self.work.q.val() == Work::Offer)
-            & !(self.is_loaded.val() & (self.turn_left.q.val() == 0));
+        self.offers.next =
+            (self.work.q.val() == WorkStep::Offer) & !(self.is_loaded.val() & (self.turn_left.q.val() == 0));
         self.read_valid.next = self.offers.val() & !self.to_host.q.val() & !self.to_core.q.val();
         self.copy_valid.next = self.offers.val() & (self.to_host.q.val() | self.to_core.q.val());
-        self.accepted.next = (self.read_valid.val() & self.read_ready.val()) | (self.copy_valid.val() & self.copy_ready.val());
+        self.accepted.next =
+            (self.read_valid.val() & self.read_ready.val()) | (self.copy_valid.val() & self.copy_ready.val());
         self.finishes.next = (self.accepted.val() & self.ends.q.val())
-            | ((self.work.q.val() == Work::Cut) & !self.remaining.q.val().any());
-        self.puts_back.next = (self.work.q.val() == Work::Offer) & !self.accepted.val() & self.is_loaded.val();
-        self.takes.next = self.is_loaded.val() & ((self.work.q.val() == Work::Idle) | self.puts_back.val());
+            | ((self.work.q.val() == WorkStep::Cut) & !self.remaining.q.val().any());
+        self.puts_back.next = (self.work.q.val() == WorkStep::Offer) & !self.accepted.val() & self.is_loaded.val();
+        self.takes.next = self.is_loaded.val() & ((self.work.q.val() == WorkStep::Idle) | self.puts_back.val());
         self.far_sum.next = bit_cast::<13, 12>(self.far_place.q.val()) + self.length.q.val();
-        if self.work.q.val() == Work::Cut {
+        if self.work.q.val() == WorkStep::Cut {
             self.far_page.d.next = self.far_page.q.val() + self.far_carry.q.val();
             self.far_carry.d.next = false;
             self.length.d.next = self.boundary.q.val();
@@ -289,7 +290,7 @@ impl Logic for DmaIssue {
             if self.is_short.val() {
                 self.length.d.next = self.remaining.q.val().get_bits::<13>(0);
             }
-            self.work.d.next = Work::Offer;
+            self.work.d.next = WorkStep::Offer;
         }
         if self.accepted.val() {
             self.far_place.d.next = self.far_sum.val().get_bits::<12>(0);
@@ -300,15 +301,15 @@ impl Logic for DmaIssue {
             if self.turn_left.q.val().any() {
                 self.turn_left.d.next = self.turn_left.q.val() - 1;
             }
-            self.work.d.next = Work::Cut;
+            self.work.d.next = WorkStep::Cut;
         }
         if self.finishes.val() {
-            self.work.d.next = Work::Idle;
+            self.work.d.next = WorkStep::Idle;
         }
 
         // Change places.
         if self.takes.val() {
-            self.work.d.next = Work::Cut;
+            self.work.d.next = WorkStep::Cut;
             self.channel.d.next = self.load_channel.q.val();
             self.position.d.next = self.loaded.q.val().get_bits::<4>(111);
             self.to_host.d.next = self.loaded_to_host.val();
@@ -323,16 +324,16 @@ impl Logic for DmaIssue {
             self.turn_left.d.next = 3.into();
         }
         match self.load.q.val() {
-            Load::Choose => {
+            LoadStep::Choose => {
                 if self.turns.any.val() {
-                    self.load.d.next = Load::Address;
+                    self.load.d.next = LoadStep::Address;
                 }
             }
-            Load::Address => self.load.d.next = Load::Fetch,
-            Load::Fetch => self.load.d.next = Load::Loaded,
-            Load::Loaded => {
+            LoadStep::Address => self.load.d.next = LoadStep::Fetch,
+            LoadStep::Fetch => self.load.d.next = LoadStep::Loaded,
+            LoadStep::Loaded => {
                 if self.takes.val() {
-                    self.load.d.next = Load::Choose;
+                    self.load.d.next = LoadStep::Choose;
                 }
             }
         }
@@ -366,8 +367,8 @@ impl Logic for DmaIssue {
         self.back.next.position = self.position.q.val();
         self.prepare_ready.next = !self.puts_back.val();
         self.copies.write_enable.next = self.prepare_valid.val() | self.puts_back.val();
-        self.copies.write_address.next = (bit_cast::<6, 5>(self.prepare_channel.val()) << 1)
-            + self.prepare_entry.val().get_bit(111);
+        self.copies.write_address.next =
+            (bit_cast::<6, 5>(self.prepare_channel.val()) << 1) + self.prepare_entry.val().get_bit(111);
         self.copies.write_data.next = self.prepare_entry.val();
         if self.puts_back.val() {
             self.copies.write_address.next =
@@ -382,8 +383,8 @@ impl Logic for DmaIssue {
         self.request_id.next = (bit_cast::<9, 5>(self.channel.q.val()) << 4) | bit_cast::<9, 4>(self.position.q.val());
 
         if self.reset.val() {
-            self.load.d.next = Load::Choose;
-            self.work.d.next = Work::Idle;
+            self.load.d.next = LoadStep::Choose;
+            self.work.d.next = WorkStep::Idle;
         }
     }
 }

@@ -92,7 +92,7 @@ pub const FILL_BITS: usize = 64;
 
 /// Where the judge of completions stands.
 #[derive(LogicState, Debug, Copy, Clone, PartialEq)]
-enum Step {
+enum JudgeStep {
     Wait,
     Fetch,
     Compare,
@@ -157,7 +157,7 @@ pub struct DmaRead {
     expires: DFF<Bit>,
     expired_tag: DFF<Bits<5>>,
     // A completion, or a tag whose time is up.
-    step: DFF<Step>,
+    step: DFF<JudgeStep>,
     judges_time: DFF<Bit>,
     tag: DFF<Bits<5>>,
     head_now: DFF<Bits<HEAD_BITS>>,
@@ -321,7 +321,18 @@ impl Logic for DmaRead {
         dff_setup!(self, clock, elapsed, half_over, ticks, search, has_spare, spare, builds, build_far, build_length);
         dff_setup!(self, clock, build_tag, waits, wait_header, wait_tag, watch, expires, expired_tag, step);
         dff_setup!(self, clock, judges_time, tag, head_now, payload, left, bytes, claims_end, bad_length, is_open);
-        dff_setup!(self, clock, is_lost, is_expired, so_far, fills, fill_now, is_busy, pulse_unexpected, pulse_timed_out);
+        dff_setup!(
+            self,
+            clock,
+            is_lost,
+            is_expired,
+            so_far,
+            fills,
+            fill_now,
+            is_busy,
+            pulse_unexpected,
+            pulse_timed_out
+        );
         self.progress.clock.next = self.clock.val();
 
         // Halves of the time a request may take.
@@ -352,7 +363,7 @@ impl Logic for DmaRead {
                 self.tag_expired.next = self.tags[t].expired.val();
             }
         }
-        self.read_ready.next = self.has_spare.q.val() & !self.builds.q.val() & (self.step.q.val() != Step::Judge);
+        self.read_ready.next = self.has_spare.q.val() & !self.builds.q.val() & (self.step.q.val() != JudgeStep::Judge);
         self.accepted.next = self.read_valid.val() & self.read_ready.val();
         if !self.has_spare.q.val() {
             self.search.d.next = self.search.q.val() + 1;
@@ -416,24 +427,24 @@ impl Logic for DmaRead {
         self.has_data.next = self.head_now.q.val().get_bit(38) & !self.judges_time.q.val();
         self.ours.next = self.head_now.q.val().get_bit(39);
         match self.step.q.val() {
-            Step::Wait => {
+            JudgeStep::Wait => {
                 self.head_now.d.next = self.head.val();
                 self.judges_time.d.next = self.expires.q.val();
                 self.tag.d.next = self.head.val().get_bits::<5>(29);
                 if self.expires.q.val() {
                     self.tag.d.next = self.expired_tag.q.val();
                     self.expires.d.next = false;
-                    self.step.d.next = Step::Fetch;
+                    self.step.d.next = JudgeStep::Fetch;
                 } else if self.head_valid.val() {
                     self.head_take.next = true;
-                    self.step.d.next = Step::Fetch;
+                    self.step.d.next = JudgeStep::Fetch;
                 }
             }
-            Step::Fetch => self.step.d.next = Step::Compare,
-            Step::Compare => self.step.d.next = Step::Judge,
-            Step::Judge => {
+            JudgeStep::Fetch => self.step.d.next = JudgeStep::Compare,
+            JudgeStep::Compare => self.step.d.next = JudgeStep::Judge,
+            JudgeStep::Judge => {
                 if self.judges.val() {
-                    self.step.d.next = Step::Wait;
+                    self.step.d.next = JudgeStep::Wait;
                 }
             }
         }
@@ -460,7 +471,7 @@ impl Logic for DmaRead {
         self.awaited_address.next = self.so_far.q.val().get_bits::<7>(28);
         self.missing.next = self.so_far.q.val().get_bits::<13>(35);
         self.id.next = self.so_far.q.val().get_bits::<9>(48);
-        self.judges.next = (self.step.q.val() == Step::Judge) & (!self.fills.q.val() | self.fill_ready.val());
+        self.judges.next = (self.step.q.val() == JudgeStep::Judge) & (!self.fills.q.val() | self.fill_ready.val());
         self.refused.next = self.completion_status.val().any();
         self.fits.next = (self.left.q.val() == self.missing.val())
             & (self.lower_address.val() == self.awaited_address.val())
@@ -515,8 +526,7 @@ impl Logic for DmaRead {
         } else {
             // Nobody waits for it, or not any more.
             self.pulse_unexpected.d.next = self.judges.val();
-            self.forgets.next =
-                self.ours.val() & self.is_lost.q.val() & (self.refused.val() | self.claims_end.q.val());
+            self.forgets.next = self.ours.val() & self.is_lost.q.val() & (self.refused.val() | self.claims_end.q.val());
         }
         self.next_progress.next.near = self.near.val() + bit_cast::<28, 13>(self.bytes.q.val());
         self.next_progress.next.lower_address = self.awaited_address.val() + self.bytes.q.val().get_bits::<7>(0);
@@ -525,7 +535,7 @@ impl Logic for DmaRead {
         self.progress.write_enable.next = self.accepted.val() | (self.judges.val() & self.goes_on.val());
         self.progress.write_address.next = self.spare.q.val();
         self.progress.write_data.next = self.first_progress.val().into();
-        if self.step.q.val() == Step::Judge {
+        if self.step.q.val() == JudgeStep::Judge {
             self.progress.write_address.next = self.tag.q.val();
             self.progress.write_data.next = self.next_progress.val().into();
         }
@@ -568,7 +578,7 @@ impl Logic for DmaRead {
             self.builds.d.next = false;
             self.waits.d.next = false;
             self.expires.d.next = false;
-            self.step.d.next = Step::Wait;
+            self.step.d.next = JudgeStep::Wait;
             self.fills.d.next = false;
         }
     }

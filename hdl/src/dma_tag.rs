@@ -27,7 +27,7 @@ use rust_hdl_widgets::prelude::*;
 
 /// See the module's page.
 #[derive(LogicState, Debug, Copy, Clone, PartialEq)]
-enum State {
+enum TagState {
     Free,
     Taken,
     Open,
@@ -54,7 +54,7 @@ pub struct DmaTag {
     pub expired: Signal<Out, Bit>,
     pub probe: Signal<In, Bits<9>>,
     pub busy: Signal<Out, Bit>,
-    state: DFF<State>,
+    state: DFF<TagState>,
     id: DFF<Bits<9>>,
     /// Ticks since it was sent or lost: after three, at least two halves have passed.
     age: DFF<Bits<2>>,
@@ -69,48 +69,48 @@ impl Logic for DmaTag {
             self.age.d.next = self.age.q.val() + 1;
         }
         match self.state.q.val() {
-            State::Free => {
+            TagState::Free => {
                 if self.take.val() {
-                    self.state.d.next = State::Taken;
+                    self.state.d.next = TagState::Taken;
                     self.id.d.next = self.take_id.val();
                 }
             }
-            State::Taken => {
+            TagState::Taken => {
                 if self.send.val() {
-                    self.state.d.next = State::Open;
+                    self.state.d.next = TagState::Open;
                     self.age.d.next = 0.into();
                 }
             }
-            State::Open => {
+            TagState::Open => {
                 if self.close.val() {
-                    self.state.d.next = State::Closed;
+                    self.state.d.next = TagState::Closed;
                 }
             }
-            State::Closed => {
+            TagState::Closed => {
                 if self.settle.val() {
-                    self.state.d.next = State::Free;
+                    self.state.d.next = TagState::Free;
                     self.age.d.next = 0.into();
                     if self.lose.val() {
-                        self.state.d.next = State::Lost;
+                        self.state.d.next = TagState::Lost;
                     }
                 }
             }
-            State::Lost => {
+            TagState::Lost => {
                 if self.forget.val() | (self.age.q.val() == 3) {
-                    self.state.d.next = State::Free;
+                    self.state.d.next = TagState::Free;
                 }
             }
         }
-        self.free.next = self.state.q.val() == State::Free;
-        self.open.next = self.state.q.val() == State::Open;
-        self.lost.next = self.state.q.val() == State::Lost;
-        self.expired.next = (self.state.q.val() == State::Open) & (self.age.q.val() == 3);
-        self.is_busy.d.next = (self.state.q.val() != State::Free)
-            & (self.state.q.val() != State::Lost)
+        self.free.next = self.state.q.val() == TagState::Free;
+        self.open.next = self.state.q.val() == TagState::Open;
+        self.lost.next = self.state.q.val() == TagState::Lost;
+        self.expired.next = (self.state.q.val() == TagState::Open) & (self.age.q.val() == 3);
+        self.is_busy.d.next = (self.state.q.val() != TagState::Free)
+            & (self.state.q.val() != TagState::Lost)
             & (self.id.q.val() == self.probe.val());
         self.busy.next = self.is_busy.q.val();
         if self.reset.val() {
-            self.state.d.next = State::Free;
+            self.state.d.next = TagState::Free;
         }
     }
 }
