@@ -14,6 +14,7 @@
 //! | `destination`      | in  | 64    | its destination                                                                      |
 //! | `control`          | in  | 32    | its control word                                                                     |
 //! | `check`            | out | 1     | see [`crate::dma_windows`]                                                           |
+//! | `check_processor`  | out | 4     | whose windows                                                                        |
 //! | `check_write`      | out | 1     | the host's memory will be written                                                    |
 //! | `check_first`      | out | 52    | first page                                                                           |
 //! | `check_last`       | out | 52    | last page                                                                            |
@@ -25,6 +26,7 @@
 //! | `prepare_channel`  | out | 5     | its channel                                                                          |
 //! | `prepare_copies`   | out | 1     | it copies out of a core's memory                                                     |
 //! | `prepare_entry`    | out | 115   | it, see [`Prepared`]                                                                 |
+//! | `prepare_id`       | out | 9     | its position, then its channel                                                       |
 //! | `prepare_status`   | out | 4     | 0, `REFUSED` or `INVALID` of [`abi::dma::Status`]                                    |
 //!
 //! Latency: 11 cycles from `waiting_c` to `prepare_valid`, 7 for the host's channel, which has no windows. Throughput: one
@@ -60,7 +62,7 @@ pub const PREPARED_BITS: usize = 115;
 
 /// What the starter does.
 #[derive(LogicState, Debug, Copy, Clone, PartialEq)]
-enum Step {
+enum StartStep {
     Choose,
     Address,
     Fetch,
@@ -86,6 +88,7 @@ pub struct DmaStart {
     pub destination: Signal<In, Bits<64>>,
     pub control: Signal<In, Bits<32>>,
     pub check: Signal<Out, Bit>,
+    pub check_processor: Signal<Out, Bits<4>>,
     pub check_write: Signal<Out, Bit>,
     pub check_first: Signal<Out, Bits<52>>,
     pub check_last: Signal<Out, Bits<52>>,
@@ -97,13 +100,14 @@ pub struct DmaStart {
     pub prepare_channel: Signal<Out, Bits<5>>,
     pub prepare_copies: Signal<Out, Bit>,
     pub prepare_entry: Signal<Out, Bits<PREPARED_BITS>>,
+    pub prepare_id: Signal<Out, Bits<9>>,
     pub prepare_status: Signal<Out, Bits<4>>,
     turns: Arbiter,
     /// Channels whose next descriptor may start. A cycle old, but that of a channel is looked at only long after it changed.
     candidate: Vec<DFF<Bit>>,
     /// The channel's next descriptor has a fence.
     fenced: Vec<DFF<Bit>>,
-    step: DFF<Step>,
+    step: DFF<StartStep>,
     channel: DFF<Bits<5>>,
     of_host: DFF<Bit>,
     /// The channel to go on with, chosen while the descriptor before it is checked.
@@ -170,6 +174,7 @@ impl DmaStart {
             destination: Default::default(),
             control: Default::default(),
             check: Default::default(),
+            check_processor: Default::default(),
             check_write: Default::default(),
             check_first: Default::default(),
             check_last: Default::default(),
@@ -181,6 +186,7 @@ impl DmaStart {
             prepare_channel: Default::default(),
             prepare_copies: Default::default(),
             prepare_entry: Default::default(),
+            prepare_id: Default::default(),
             prepare_status: Default::default(),
             turns: Arbiter::new(channels),
             candidate: many(channels),
@@ -240,9 +246,9 @@ impl Logic for DmaStart {
 
         // Whose turn it is. While one is checked, the next is chosen.
         self.chooses.next = !self.chosen.q.val()
-            & ((self.step.q.val() == Step::Choose)
-                | (self.step.q.val() == Step::Wait)
-                | (self.step.q.val() == Step::Offer));
+            & ((self.step.q.val() == StartStep::Choose)
+                | (self.step.q.val() == StartStep::Wait)
+                | (self.step.q.val() == StartStep::Offer));
         self.turns.advance.next = self.chooses.val() & self.turns.any.val();
         for c in 0..self._channels {
             self.candidate[c].clock.next = self.clock.val();
@@ -266,7 +272,7 @@ impl Logic for DmaStart {
             }
         }
         self.fetch_position.next = self.position_now.val();
-        if self.step.q.val() == Step::Fetch {
+        if self.step.q.val() == StartStep::Fetch {
             self.place.d.next = self.position_now.val();
             self.is_quiet.d.next = self.quiet_now.val();
             self.of_host.d.next = self.channel.q.val() == self.host.val();
@@ -322,7 +328,8 @@ impl Logic for DmaStart {
             | self.far_high.q.val().get_bit(32);
 
         // May the channel touch it? What does not touch the host, or is of the host, passes.
-        self.check.next = self.step.q.val() == Step::Low;
+        self.check.next = self.step.q.val() == StartStep::Low;
+        self.check_processor.next = bit_cast::<4, 5>(self.channel.q.val());
         self.check_write.next = self.writes_host.val();
         self.check_first.next = self.far.q.val().get_bits::<52>(12);
         self.check_last.next = (bit_cast::<52, 32>(self.far_high.q.val().get_bits::<32>(0)) << 20)
@@ -330,31 +337,31 @@ impl Logic for DmaStart {
         self.passes.next = self.of_host.q.val() | (!self.reads_host.val() & !self.writes_host.val());
 
         match self.step.q.val() {
-            Step::Choose => {}
-            Step::Address => self.step.d.next = Step::Fetch,
-            Step::Fetch => self.step.d.next = Step::Length,
-            Step::Length => self.step.d.next = Step::Low,
-            Step::Low => self.step.d.next = Step::High,
-            Step::High => {
-                self.step.d.next = Step::Wait;
+            StartStep::Choose => {}
+            StartStep::Address => self.step.d.next = StartStep::Fetch,
+            StartStep::Fetch => self.step.d.next = StartStep::Length,
+            StartStep::Length => self.step.d.next = StartStep::Low,
+            StartStep::Low => self.step.d.next = StartStep::High,
+            StartStep::High => {
+                self.step.d.next = StartStep::Wait;
                 self.refused.d.next = false;
                 if self.passes.val() {
-                    self.step.d.next = Step::Offer;
+                    self.step.d.next = StartStep::Offer;
                 }
             }
-            Step::Wait => {
+            StartStep::Wait => {
                 if self.checked.val() {
-                    self.step.d.next = Step::Offer;
+                    self.step.d.next = StartStep::Offer;
                     self.refused.d.next = !self.allowed.val();
                 }
             }
-            Step::Offer => {}
+            StartStep::Offer => {}
         }
         for c in 0..self._channels {
             self.fenced[c].clock.next = self.clock.val();
             self.fenced[c].d.next = self.fenced[c].q.val();
             self.start[c].next = false;
-            if (self.step.q.val() == Step::Length) & (self.channel.q.val() == c.to_bits()) {
+            if (self.step.q.val() == StartStep::Length) & (self.channel.q.val() == c.to_bits()) {
                 self.fenced[c].d.next = self.fence.val() & !self.is_quiet.q.val();
                 self.start[c].next = !self.fence.val() | self.is_quiet.q.val();
             }
@@ -362,14 +369,15 @@ impl Logic for DmaStart {
                 self.fenced[c].d.next = false;
             }
         }
-        if (self.step.q.val() == Step::Length) & self.fence.val() & !self.is_quiet.q.val() {
-            self.step.d.next = Step::Choose;
+        if (self.step.q.val() == StartStep::Length) & self.fence.val() & !self.is_quiet.q.val() {
+            self.step.d.next = StartStep::Choose;
         }
 
         // Hand it over and go on.
-        self.prepare_valid.next = self.step.q.val() == Step::Offer;
+        self.prepare_valid.next = self.step.q.val() == StartStep::Offer;
         self.prepare_channel.next = self.channel.q.val();
         self.prepare_copies.next = !self.reads_host.val();
+        self.prepare_id.next = (bit_cast::<9, 5>(self.channel.q.val()) << 4) | bit_cast::<9, 4>(self.place.q.val());
         self.prepare_status.next = 0.into();
         if self.refused.q.val() {
             self.prepare_status.next = self.status_refused.val();
@@ -388,22 +396,25 @@ impl Logic for DmaStart {
         self.entry.next.position = self.place.q.val();
         self.prepare_entry.next = self.entry.val().into();
         for c in 0..self._channels {
-            self.prepare[c].next =
-                (self.step.q.val() == Step::Offer) & self.prepare_ready.val() & (self.channel.q.val() == c.to_bits());
+            self.prepare[c].next = (self.step.q.val() == StartStep::Offer)
+                & self.prepare_ready.val()
+                & (self.channel.q.val() == c.to_bits());
         }
-        if (self.step.q.val() == Step::Offer) & self.prepare_ready.val() {
-            self.step.d.next = Step::Choose;
+        if (self.step.q.val() == StartStep::Offer) & self.prepare_ready.val() {
+            self.step.d.next = StartStep::Choose;
         }
-        if ((self.step.q.val() == Step::Offer) & self.prepare_ready.val()) | (self.step.q.val() == Step::Choose) {
+        if ((self.step.q.val() == StartStep::Offer) & self.prepare_ready.val())
+            | (self.step.q.val() == StartStep::Choose)
+        {
             if self.chosen.q.val() {
-                self.step.d.next = Step::Address;
+                self.step.d.next = StartStep::Address;
                 self.channel.d.next = self.chosen_channel.q.val();
                 self.chosen.d.next = false;
             }
         }
 
         if self.reset.val() {
-            self.step.d.next = Step::Choose;
+            self.step.d.next = StartStep::Choose;
             self.chosen.d.next = false;
         }
     }

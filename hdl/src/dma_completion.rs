@@ -1,0 +1,130 @@
+//! Takes completions off the link: their headers into one queue, their payloads into another.
+//!
+//! A completion ends with `tlast`, whatever its header says, so that one that lies about its length does not touch the next.
+//!
+//! | port            | dir | width | meaning                                                                                 |
+//! |-----------------|-----|-------|-----------------------------------------------------------------------------------------|
+//! | `requester`     | in  | 16    | the card's requester ID                                                                 |
+//! | `cpl_tdata`     | in  | W     | payload of a completion, see the TLP streams                                            |
+//! | `cpl_theader`   | in  | 128   | its header, the same on all beats                                                       |
+//! | `cpl_tvalid`    | in  | 1     | a beat is present                                                                       |
+//! | `cpl_tlast`     | in  | 1     | last of its TLP                                                                         |
+//! | `cpl_tready`    | out | 1     | it is taken; reset value 1                                                              |
+//! | `head_valid`    | out | 1     | a header is on show; reset value 0                                                      |
+//! | `head`          | out | 40    | it, see [`Head`]                                                                        |
+//! | `head_take`     | in  | 1     | take it                                                                                 |
+//! | `payload_valid` | out | 1     | a beat of payload is on show; reset value 0                                             |
+//! | `payload_data`  | out | W     | it                                                                                      |
+//! | `payload_last`  | out | 1     | last of its completion                                                                  |
+//! | `payload_take`  | in  | 1     | take it                                                                                 |
+//!
+//! Latency: [`LATENCY`] cycles. Throughput: one beat per cycle. Stalls when 16 headers or 32 beats wait.
+//! Implements: PCI Express Base 3.0, 2.2.9 (completion headers).
+
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+use crate::queue::{self, Queue};
+
+/// Cycles from `cpl_tvalid` to `head_valid`.
+pub const LATENCY: usize = queue::LATENCY;
+
+/// What matters of a completion's header.
+#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
+pub struct Head {
+    /// Payload in DW, 0 for 1,024.
+    pub length: Bits<10>,
+    /// Bytes of the request from here on, 0 for 4,096.
+    pub byte_count: Bits<12>,
+    /// Low bits of the address of the first byte.
+    pub lower_address: Bits<7>,
+    /// The request's tag.
+    pub tag: Bits<5>,
+    /// 0 success, 4 Completer Abort, others Unsupported Request.
+    pub status: Bits<3>,
+    /// The data is marked as bad.
+    pub poisoned: Bit,
+    /// There is a payload.
+    pub has_data: Bit,
+    /// The requester ID and the upper bits of the tag are the card's.
+    pub ours: Bit,
+}
+
+/// Bits of a [`Head`].
+pub const HEAD_BITS: usize = 40;
+
+/// See the module's page.
+#[derive(LogicBlock, Default)]
+pub struct DmaCompletion<const W: usize> {
+    pub clock: Signal<In, Clock>,
+    pub reset: Signal<In, Bit>,
+    pub requester: Signal<In, Bits<16>>,
+    pub cpl_tdata: Signal<In, Bits<W>>,
+    pub cpl_theader: Signal<In, Bits<128>>,
+    pub cpl_tvalid: Signal<In, Bit>,
+    pub cpl_tlast: Signal<In, Bit>,
+    pub cpl_tready: Signal<Out, Bit>,
+    pub head_valid: Signal<Out, Bit>,
+    pub head: Signal<Out, Bits<HEAD_BITS>>,
+    pub head_take: Signal<In, Bit>,
+    pub payload_valid: Signal<Out, Bit>,
+    pub payload_data: Signal<Out, Bits<W>>,
+    pub payload_last: Signal<Out, Bit>,
+    pub payload_take: Signal<In, Bit>,
+    heads: Queue<HEAD_BITS, 4, 5>,
+    beats: Queue<W, 5, 6>,
+    lasts: Queue<1, 5, 6>,
+    in_tlp: DFF<Bit>,
+    takes: Signal<Local, Bit>,
+    has_data: Signal<Local, Bit>,
+    arriving: Signal<Local, Head>,
+}
+
+impl<const W: usize> Logic for DmaCompletion<W> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, in_tlp);
+        self.heads.clock.next = self.clock.val();
+        self.heads.reset.next = self.reset.val();
+        self.beats.clock.next = self.clock.val();
+        self.beats.reset.next = self.reset.val();
+        self.lasts.clock.next = self.clock.val();
+        self.lasts.reset.next = self.reset.val();
+
+        self.cpl_tready.next = !self.heads.full.val() & !self.beats.full.val();
+        self.takes.next = self.cpl_tvalid.val() & self.cpl_tready.val();
+        if self.takes.val() {
+            self.in_tlp.d.next = !self.cpl_tlast.val();
+        }
+        self.has_data.next = self.cpl_theader.val().get_bit(30);
+        self.arriving.next.length = self.cpl_theader.val().get_bits::<10>(0);
+        self.arriving.next.byte_count = self.cpl_theader.val().get_bits::<12>(32);
+        self.arriving.next.lower_address = self.cpl_theader.val().get_bits::<7>(64);
+        self.arriving.next.tag = self.cpl_theader.val().get_bits::<5>(72);
+        self.arriving.next.status = self.cpl_theader.val().get_bits::<3>(45);
+        self.arriving.next.poisoned = self.cpl_theader.val().get_bit(14);
+        self.arriving.next.has_data = self.has_data.val();
+        self.arriving.next.ours = (self.cpl_theader.val().get_bits::<16>(80) == self.requester.val())
+            & !self.cpl_theader.val().get_bits::<3>(77).any();
+
+        self.heads.push.next = self.takes.val() & !self.in_tlp.q.val();
+        self.heads.push_data.next = self.arriving.val().into();
+        self.beats.push.next = self.takes.val() & self.has_data.val();
+        self.beats.push_data.next = self.cpl_tdata.val();
+        self.lasts.push.next = self.takes.val() & self.has_data.val();
+        self.lasts.push_data.next = self.cpl_tlast.val().into();
+
+        self.head_valid.next = self.heads.head_valid.val();
+        self.head.next = self.heads.head_data.val();
+        self.heads.pop.next = self.head_take.val();
+        self.payload_valid.next = self.beats.head_valid.val();
+        self.payload_data.next = self.beats.head_data.val();
+        self.payload_last.next = self.lasts.head_data.val().get_bit(0);
+        self.beats.pop.next = self.payload_take.val();
+        self.lasts.pop.next = self.payload_take.val();
+
+        if self.reset.val() {
+            self.in_tlp.d.next = false;
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Copies out of the cores' memories: to the host as memory writes, or into a core's memory.
+//!
+//! Requests are done in order. A copy to the host has settled when its TLP has been taken, one to a core when its last line has been written.
+//!
+//! | port              | dir | width | meaning                                                                           |
+//! |-------------------|-----|-------|-----------------------------------------------------------------------------------|
+//! | `requester`       | in  | 16    | the card's requester ID                                                           |
+//! | `copy_valid`      | in  | 1     | a request                                                                         |
+//! | `copy_ready`      | out | 1     | it is taken; reset value 1                                                        |
+//! | `copy_to_host`    | in  | 1     | to the host, else to a core                                                       |
+//! | `copy_far`        | in  | 64    | destination: a host address or, in the low 28 bits, a card address                |
+//! | `copy_near`       | in  | 28    | source: a card address                                                            |
+//! | `copy_length`     | in  | 10    | bytes: 1 to 512                                                                   |
+//! | `copy_id`         | in  | 9     | the descriptor                                                                    |
+//! | `read_valid`      | out | 1     | a line to read, see [`crate::memory_arbiter`]; reset value 0                      |
+//! | `read_processor`  | out | 4     | from whose memory                                                                 |
+//! | `read_address`    | out | 24    | byte address, a multiple of W/8                                                   |
+//! | `read_grant`      | in  | 1     | it will come                                                                      |
+//! | `read_data`       | in  | W     | the line granted [`crate::memory_arbiter::READ_LATENCY`] cycles ago               |
+//! | `tlp_tdata`       | out | W     | payload of a memory write to the host; bytes that are not written are 0           |
+//! | `tlp_theader`     | out | 128   | its header, the same on all beats                                                 |
+//! | `tlp_tvalid`      | out | 1     | a beat is present; stays until it is taken; reset value 0                         |
+//! | `tlp_tlast`       | out | 1     | last of its TLP                                                                   |
+//! | `tlp_tready`      | in  | 1     | it is taken                                                                       |
+//! | `write_valid`     | out | 1     | a line to write; stays until it is granted; reset value 0                         |
+//! | `write_processor` | out | 4     | into whose memory                                                                 |
+//! | `write_address`   | out | 24    | byte address, a multiple of W/8                                                   |
+//! | `write_data`      | out | W     | bytes                                                                             |
+//! | `write_strobe`    | out | W/8   | lanes to write                                                                    |
+//! | `write_grant`     | in  | 1     | it is written                                                                     |
+//! | `probe`           | in  | 9     | a descriptor                                                                      |
+//! | `busy`            | out | 1     | two cycles later: requests of it have not settled                                 |
+//! | `settle_valid`    | out | 1     | a request settles                                                                 |
+//! | `settle_channel`  | out | 5     | of this channel                                                                   |
+//!
+//! Latency: that of [`crate::memory_stream`] from `copy_valid` to the first beat. Throughput: one beat per cycle; requests follow each
+//! other without a gap, one cycle is lost if the first byte's lane is lower than in the source. At most 8 requests are under way.
+
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+use crate::concat::Concat;
+use crate::dma_header::DmaHeader;
+use crate::lane_mask::LaneMask;
+use crate::many;
+use crate::memory_stream::MemoryStream;
+use crate::queue::Queue;
+
+/// Requests under way.
+const REQUESTS: usize = 8;
+
+/// See the module's page. `KEEP` is W / 8.
+#[derive(LogicBlock)]
+pub struct DmaCopy<const W: usize, const KEEP: usize> {
+    pub clock: Signal<In, Clock>,
+    pub reset: Signal<In, Bit>,
+    pub requester: Signal<In, Bits<16>>,
+    pub copy_valid: Signal<In, Bit>,
+    pub copy_ready: Signal<Out, Bit>,
+    pub copy_to_host: Signal<In, Bit>,
+    pub copy_far: Signal<In, Bits<64>>,
+    pub copy_near: Signal<In, Bits<28>>,
+    pub copy_length: Signal<In, Bits<10>>,
+    pub copy_id: Signal<In, Bits<9>>,
+    pub read_valid: Signal<Out, Bit>,
+    pub read_processor: Signal<Out, Bits<4>>,
+    pub read_address: Signal<Out, Bits<24>>,
+    pub read_grant: Signal<In, Bit>,
+    pub read_data: Signal<In, Bits<W>>,
+    pub tlp_tdata: Signal<Out, Bits<W>>,
+    pub tlp_theader: Signal<Out, Bits<128>>,
+    pub tlp_tvalid: Signal<Out, Bit>,
+    pub tlp_tlast: Signal<Out, Bit>,
+    pub tlp_tready: Signal<In, Bit>,
+    pub write_valid: Signal<Out, Bit>,
+    pub write_processor: Signal<Out, Bits<4>>,
+    pub write_address: Signal<Out, Bits<24>>,
+    pub write_data: Signal<Out, Bits<W>>,
+    pub write_strobe: Signal<Out, Bits<KEEP>>,
+    pub write_grant: Signal<In, Bit>,
+    pub probe: Signal<In, Bits<9>>,
+    pub busy: Signal<Out, Bit>,
+    pub settle_valid: Signal<Out, Bit>,
+    pub settle_channel: Signal<Out, Bits<5>>,
+    // Requests under way, in a ring.
+    live: Vec<DFF<Bit>>,
+    id: Vec<DFF<Bits<9>>>,
+    matches: Vec<DFF<Bit>>,
+    any_match: Concat<REQUESTS>,
+    is_busy: DFF<Bit>,
+    newest: DFF<Bits<3>>,
+    oldest: DFF<Bits<3>>,
+    place_free: Signal<Local, Bit>,
+    oldest_id: Signal<Local, Bits<9>>,
+    accepted: Signal<Local, Bit>,
+    stream: MemoryStream<W, KEEP>,
+    /// Where the bytes go: to the host, address, length.
+    order: Queue<75, 3, 4>,
+    head: Signal<Local, Bits<75>>,
+    maker: DmaHeader,
+    // The request whose bytes come.
+    active: DFF<Bit>,
+    to_host: DFF<Bit>,
+    header: DFF<Bits<128>>,
+    processor: DFF<Bits<4>>,
+    address: DFF<Bits<24>>,
+    moved: Signal<Local, Bit>,
+    done: Signal<Local, Bit>,
+    beat_mask: LaneMask<W, KEEP>,
+    lane_bits: Constant<Bits<6>>,
+    line_bits: Constant<Bits<24>>,
+    line_bytes: Constant<Bits<24>>,
+}
+
+impl<const W: usize, const KEEP: usize> Default for DmaCopy<W, KEEP> {
+    fn default() -> Self {
+        assert!(KEEP * 8 == W);
+        let keep = KEEP as u64;
+        Self {
+            clock: Default::default(),
+            reset: Default::default(),
+            requester: Default::default(),
+            copy_valid: Default::default(),
+            copy_ready: Default::default(),
+            copy_to_host: Default::default(),
+            copy_far: Default::default(),
+            copy_near: Default::default(),
+            copy_length: Default::default(),
+            copy_id: Default::default(),
+            read_valid: Default::default(),
+            read_processor: Default::default(),
+            read_address: Default::default(),
+            read_grant: Default::default(),
+            read_data: Default::default(),
+            tlp_tdata: Default::default(),
+            tlp_theader: Default::default(),
+            tlp_tvalid: Default::default(),
+            tlp_tlast: Default::default(),
+            tlp_tready: Default::default(),
+            write_valid: Default::default(),
+            write_processor: Default::default(),
+            write_address: Default::default(),
+            write_data: Default::default(),
+            write_strobe: Default::default(),
+            write_grant: Default::default(),
+            probe: Default::default(),
+            busy: Default::default(),
+            settle_valid: Default::default(),
+            settle_channel: Default::default(),
+            live: many(REQUESTS),
+            id: many(REQUESTS),
+            matches: many(REQUESTS),
+            any_match: Default::default(),
+            is_busy: Default::default(),
+            newest: Default::default(),
+            oldest: Default::default(),
+            place_free: Default::default(),
+            oldest_id: Default::default(),
+            accepted: Default::default(),
+            stream: Default::default(),
+            order: Default::default(),
+            head: Default::default(),
+            maker: Default::default(),
+            active: Default::default(),
+            to_host: Default::default(),
+            header: Default::default(),
+            processor: Default::default(),
+            address: Default::default(),
+            moved: Default::default(),
+            done: Default::default(),
+            beat_mask: Default::default(),
+            lane_bits: Constant::new((keep - 1).to_bits()),
+            line_bits: Constant::new((keep - 1).to_bits()),
+            line_bytes: Constant::new(keep.to_bits()),
+        }
+    }
+}
+
+impl<const W: usize, const KEEP: usize> Logic for DmaCopy<W, KEEP> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, is_busy, newest, oldest, active, to_host, header, processor, address);
+        self.stream.clock.next = self.clock.val();
+        self.stream.reset.next = self.reset.val();
+        self.order.clock.next = self.clock.val();
+        self.order.reset.next = self.reset.val();
+
+        // Take a request.
+        self.place_free.next = false;
+        for r in 0..8 {
+            if self.newest.q.val() == r.to_bits() {
+                self.place_free.next = !self.live[r].q.val();
+            }
+        }
+        self.copy_ready.next = self.place_free.val() & self.stream.job_ready.val() & !self.order.full.val();
+        self.accepted.next = self.copy_valid.val() & self.copy_ready.val();
+        self.newest.d.next = self.newest.q.val() + self.accepted.val();
+        self.stream.job_valid.next = self.accepted.val();
+        self.stream.job_processor.next = self.copy_near.val().get_bits::<4>(24);
+        self.stream.job_address.next = self.copy_near.val().get_bits::<24>(0);
+        self.stream.job_bytes.next = bit_cast::<17, 10>(self.copy_length.val());
+        self.stream.job_lane.next = self.copy_far.val().get_bits::<6>(0) & self.lane_bits.val();
+        if self.copy_to_host.val() {
+            self.stream.job_lane.next = self.copy_far.val().get_bits::<6>(0) & 3;
+        }
+        self.order.push.next = self.accepted.val();
+        self.order.push_data.next = (bit_cast::<75, 10>(self.copy_length.val()) << 65)
+            | (bit_cast::<75, 64>(self.copy_far.val()) << 1) + self.copy_to_host.val();
+
+        // Its lines.
+        self.read_valid.next = self.stream.read_valid.val();
+        self.read_processor.next = self.stream.read_processor.val();
+        self.read_address.next = self.stream.read_address.val();
+        self.stream.read_grant.next = self.read_grant.val();
+        self.stream.read_data.next = self.read_data.val();
+
+        // Where they go.
+        self.head.next = self.order.head_data.val();
+        self.maker.writes.next = true;
+        self.maker.address.next = self.head.val().get_bits::<64>(1);
+        self.maker.length.next = bit_cast::<13, 10>(self.head.val().get_bits::<10>(65));
+        self.maker.requester.next = self.requester.val();
+        self.maker.tag.next = 0.into();
+        self.beat_mask.lane.next = self.stream.beat_keep.val();
+        self.tlp_tvalid.next = self.active.q.val() & self.to_host.q.val() & self.stream.beat_valid.val();
+        self.tlp_tdata.next = self.stream.beat_data.val() & self.beat_mask.mask.val();
+        self.tlp_theader.next = self.header.q.val();
+        self.tlp_tlast.next = self.stream.beat_last.val();
+        self.write_valid.next = self.active.q.val() & !self.to_host.q.val() & self.stream.beat_valid.val();
+        self.write_processor.next = self.processor.q.val();
+        self.write_address.next = self.address.q.val();
+        self.write_data.next = self.stream.beat_data.val();
+        self.write_strobe.next = self.stream.beat_keep.val();
+        self.moved.next =
+            (self.tlp_tvalid.val() & self.tlp_tready.val()) | (self.write_valid.val() & self.write_grant.val());
+        self.stream.beat_ready.next = self.moved.val();
+        self.done.next = self.moved.val() & self.stream.beat_last.val();
+        if self.moved.val() {
+            self.address.d.next = self.address.q.val() + self.line_bytes.val();
+        }
+        self.order.pop.next = self.done.val() | !self.active.q.val();
+        if self.done.val() | !self.active.q.val() {
+            self.active.d.next = self.order.head_valid.val();
+            self.to_host.d.next = self.head.val().get_bit(0);
+            self.header.d.next = self.maker.header.val();
+            self.processor.d.next = self.head.val().get_bits::<4>(25);
+            self.address.d.next = self.head.val().get_bits::<24>(1) & !self.line_bits.val();
+        }
+
+        // Which descriptors have something under way.
+        self.oldest.d.next = self.oldest.q.val() + self.done.val();
+        self.oldest_id.next = 0.into();
+        for r in 0..8 {
+            self.live[r].clock.next = self.clock.val();
+            self.live[r].d.next = self.live[r].q.val();
+            self.id[r].clock.next = self.clock.val();
+            self.id[r].d.next = self.id[r].q.val();
+            if self.oldest.q.val() == r.to_bits() {
+                self.oldest_id.next = self.id[r].q.val();
+                if self.done.val() {
+                    self.live[r].d.next = false;
+                }
+            }
+            if self.accepted.val() & (self.newest.q.val() == r.to_bits()) {
+                self.live[r].d.next = true;
+                self.id[r].d.next = self.copy_id.val();
+            }
+            if self.reset.val() {
+                self.live[r].d.next = false;
+            }
+            self.matches[r].clock.next = self.clock.val();
+            self.matches[r].d.next = self.live[r].q.val() & (self.id[r].q.val() == self.probe.val());
+            self.any_match.element[r].next = self.matches[r].q.val();
+        }
+        self.is_busy.d.next = self.any_match.value.val().any();
+        self.busy.next = self.is_busy.q.val();
+        self.settle_valid.next = self.done.val();
+        self.settle_channel.next = self.oldest_id.val().get_bits::<5>(4);
+
+        if self.reset.val() {
+            self.newest.d.next = 0.into();
+            self.oldest.d.next = 0.into();
+            self.active.d.next = false;
+        }
+    }
+}

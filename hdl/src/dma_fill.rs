@@ -1,0 +1,404 @@
+//! Writes the payloads of completions into the processors' memories, and says when a request has settled.
+//!
+//! Payloads and ends of requests come in the order in which they were judged, see [`crate::dma_read`], and are done in that order: what
+//! settles has all its bytes in memory. A payload that is shorter or longer than its header says gives the bytes that are there, none
+//! beyond the request, and an error.
+//!
+//! | port              | dir | width | meaning                                                                            |
+//! |-------------------|-----|-------|------------------------------------------------------------------------------------|
+//! | `fill_valid`      | in  | 1     | a payload, or the end of a request                                                 |
+//! | `fill_ready`      | out | 1     | it is taken; reset value 1                                                         |
+//! | `todo`            | in  | 64    | what to do, see [`crate::dma_read::Fill`]                                          |
+//! | `payload_valid`   | in  | 1     | a beat of payload                                                                  |
+//! | `payload_data`    | in  | W     | it                                                                                 |
+//! | `payload_last`    | in  | 1     | last of its completion                                                             |
+//! | `payload_take`    | out | 1     | take it                                                                            |
+//! | `write_valid`     | out | 1     | a line to write; stays until it is granted; reset value 0                          |
+//! | `write_processor` | out | 4     | into whose memory                                                                  |
+//! | `write_address`   | out | 24    | byte address, a multiple of W/8                                                    |
+//! | `write_data`      | out | W     | bytes                                                                              |
+//! | `write_strobe`    | out | W/8   | lanes to write                                                                     |
+//! | `write_grant`     | in  | 1     | it is written                                                                      |
+//! | `error_valid`     | out | 1     | something is wrong; stays until it is taken; reset value 0                         |
+//! | `error_ready`     | in  | 1     | it is taken                                                                        |
+//! | `error_id`        | out | 9     | the descriptor                                                                     |
+//! | `error_status`    | out | 4     | what, see [`abi::dma::Status`]                                                     |
+//! | `settle_valid`    | out | 1     | a request that ended has settled, its errors were taken                            |
+//! | `settle_tag`      | out | 5     | its tag                                                                            |
+//! | `settle_lost`     | out | 1     | more completions may come                                                          |
+//! | `settle_channel`  | out | 5     | its channel                                                                        |
+//!
+//! Latency: from `payload_valid` to `write_valid` the aligner's. Throughput: one beat per cycle; payloads follow each other without a gap, one
+//! cycle is lost if the first byte's lane in memory is below that in the payload or the payload goes over one line more.
+
+use abi::dma::Status;
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+use crate::aligner::Aligner;
+use crate::dma_read::FILL_BITS;
+use crate::queue::Queue;
+
+/// A payload's place, and what comes behind it.
+#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
+struct Behind {
+    writes: Bit,
+    ends: Bit,
+    lost: Bit,
+    processor: Bits<4>,
+    /// Of the first line.
+    address: Bits<24>,
+    status: Bits<4>,
+    tag: Bits<5>,
+    id: Bits<9>,
+}
+
+/// See the module's page. `KEEP` is W / 8.
+#[derive(LogicBlock)]
+pub struct DmaFill<const W: usize, const KEEP: usize> {
+    pub clock: Signal<In, Clock>,
+    pub reset: Signal<In, Bit>,
+    pub fill_valid: Signal<In, Bit>,
+    pub fill_ready: Signal<Out, Bit>,
+    pub todo: Signal<In, Bits<FILL_BITS>>,
+    pub payload_valid: Signal<In, Bit>,
+    pub payload_data: Signal<In, Bits<W>>,
+    pub payload_last: Signal<In, Bit>,
+    pub payload_take: Signal<Out, Bit>,
+    pub write_valid: Signal<Out, Bit>,
+    pub write_processor: Signal<Out, Bits<4>>,
+    pub write_address: Signal<Out, Bits<24>>,
+    pub write_data: Signal<Out, Bits<W>>,
+    pub write_strobe: Signal<Out, Bits<KEEP>>,
+    pub write_grant: Signal<In, Bit>,
+    pub error_valid: Signal<Out, Bit>,
+    pub error_ready: Signal<In, Bit>,
+    pub error_id: Signal<Out, Bits<9>>,
+    pub error_status: Signal<Out, Bits<4>>,
+    pub settle_valid: Signal<Out, Bit>,
+    pub settle_tag: Signal<Out, Bits<5>>,
+    pub settle_lost: Signal<Out, Bit>,
+    pub settle_channel: Signal<Out, Bits<5>>,
+    // The next one: what it means for the aligner.
+    waits: DFF<Bit>,
+    waiting: DFF<Bits<FILL_BITS>>,
+    takes: Signal<Local, Bit>,
+    next_lane: Signal<Local, Bits<6>>,
+    next_place: Signal<Local, Bits<6>>,
+    line_end: Signal<Local, Bits<14>>,
+    beat_end: Signal<Local, Bits<14>>,
+    plan_lines: Signal<Local, Bits<14>>,
+    behind: Signal<Local, Behind>,
+    starts: Signal<Local, Bit>,
+    // The one whose payload comes.
+    active: DFF<Bit>,
+    drops: DFF<Bit>,
+    lines_left: DFF<Bits<14>>,
+    at_first: DFF<Bit>,
+    first_keep: DFF<Bits<KEEP>>,
+    last_keep: DFF<Bits<KEEP>>,
+    first_lanes: Signal<Local, Bits<KEEP>>,
+    last_lanes: Signal<Local, Bits<KEEP>>,
+    last_lane: Signal<Local, Bits<6>>,
+    active_id: DFF<Bits<9>>,
+    /// Its payload has ended before all its lines were there.
+    is_short: DFF<Bit>,
+    has_line: Signal<Local, Bit>,
+    line_keep: Signal<Local, Bits<KEEP>>,
+    line_taken: Signal<Local, Bit>,
+    at_last: Signal<Local, Bit>,
+    ends_line: Signal<Local, Bit>,
+    goes_wrong: Signal<Local, Bit>,
+    ready_to_start: Signal<Local, Bit>,
+    aligner: Aligner<W, KEEP>,
+    // Writing.
+    order: Queue<49, 4, 5>,
+    head: Signal<Local, Bits<49>>,
+    at_start: DFF<Bit>,
+    address: DFF<Bits<24>>,
+    address_now: Signal<Local, Bits<24>>,
+    written: Signal<Local, Bit>,
+    done: Signal<Local, Bit>,
+    // Settling.
+    settles: DFF<Bit>,
+    settle_ends: DFF<Bit>,
+    settles_lost: DFF<Bit>,
+    /// Status, tag, descriptor.
+    settling: DFF<Bits<18>>,
+    status: Signal<Local, Bits<4>>,
+    error_told: DFF<Bit>,
+    wrong: DFF<Bit>,
+    wrong_id: DFF<Bits<9>>,
+    settled: Signal<Local, Bit>,
+    room_to_settle: Signal<Local, Bit>,
+    lane_mask: Constant<Bits<6>>,
+    lane_bits: Constant<Bits<24>>,
+    line_bytes: Constant<Bits<24>>,
+    /// log2(W / 8).
+    scale: Constant<Bits<3>>,
+    wrong_length: Constant<Bits<4>>,
+    _lanes: usize,
+}
+
+impl<const W: usize, const KEEP: usize> Default for DmaFill<W, KEEP> {
+    fn default() -> Self {
+        assert!(KEEP * 8 == W);
+        let keep = KEEP as u64;
+        Self {
+            clock: Default::default(),
+            reset: Default::default(),
+            fill_valid: Default::default(),
+            fill_ready: Default::default(),
+            todo: Default::default(),
+            payload_valid: Default::default(),
+            payload_data: Default::default(),
+            payload_last: Default::default(),
+            payload_take: Default::default(),
+            write_valid: Default::default(),
+            write_processor: Default::default(),
+            write_address: Default::default(),
+            write_data: Default::default(),
+            write_strobe: Default::default(),
+            write_grant: Default::default(),
+            error_valid: Default::default(),
+            error_ready: Default::default(),
+            error_id: Default::default(),
+            error_status: Default::default(),
+            settle_valid: Default::default(),
+            settle_tag: Default::default(),
+            settle_lost: Default::default(),
+            settle_channel: Default::default(),
+            waits: Default::default(),
+            waiting: Default::default(),
+            takes: Default::default(),
+            next_lane: Default::default(),
+            next_place: Default::default(),
+            line_end: Default::default(),
+            beat_end: Default::default(),
+            plan_lines: Default::default(),
+            behind: Default::default(),
+            starts: Default::default(),
+            active: Default::default(),
+            drops: Default::default(),
+            lines_left: Default::default(),
+            at_first: Default::default(),
+            first_keep: Default::default(),
+            last_keep: Default::default(),
+            first_lanes: Default::default(),
+            last_lanes: Default::default(),
+            last_lane: Default::default(),
+            active_id: Default::default(),
+            is_short: Default::default(),
+            has_line: Default::default(),
+            line_keep: Default::default(),
+            line_taken: Default::default(),
+            at_last: Default::default(),
+            ends_line: Default::default(),
+            goes_wrong: Default::default(),
+            ready_to_start: Default::default(),
+            aligner: Default::default(),
+            order: Default::default(),
+            head: Default::default(),
+            at_start: Default::default(),
+            address: Default::default(),
+            address_now: Default::default(),
+            written: Default::default(),
+            done: Default::default(),
+            settles: Default::default(),
+            settle_ends: Default::default(),
+            settles_lost: Default::default(),
+            settling: Default::default(),
+            status: Default::default(),
+            error_told: Default::default(),
+            wrong: Default::default(),
+            wrong_id: Default::default(),
+            settled: Default::default(),
+            room_to_settle: Default::default(),
+            lane_mask: Constant::new((keep - 1).to_bits()),
+            lane_bits: Constant::new((keep - 1).to_bits()),
+            line_bytes: Constant::new(keep.to_bits()),
+            scale: Constant::new((clog2(KEEP) as u64).to_bits()),
+            wrong_length: Constant::new((Status::Length as u64).to_bits()),
+            _lanes: KEEP,
+        }
+    }
+}
+
+impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, waits, waiting, active, drops, lines_left, at_first, first_keep, last_keep, active_id);
+        dff_setup!(self, clock, is_short, at_start, address, settles, settle_ends, settles_lost, settling);
+        dff_setup!(self, clock, error_told, wrong, wrong_id);
+        self.aligner.clock.next = self.clock.val();
+        self.aligner.reset.next = self.reset.val();
+        self.order.clock.next = self.clock.val();
+        self.order.reset.next = self.reset.val();
+
+        // The next one.
+        self.next_lane.next = bit_cast::<6, 2>(self.waiting.q.val().get_bits::<2>(32));
+        self.next_place.next = self.waiting.q.val().get_bits::<6>(4) & self.lane_mask.val();
+        self.line_end.next =
+            bit_cast::<14, 12>(self.waiting.q.val().get_bits::<12>(34)) + bit_cast::<14, 6>(self.next_lane.val());
+        self.beat_end.next =
+            bit_cast::<14, 12>(self.waiting.q.val().get_bits::<12>(34)) + bit_cast::<14, 6>(self.next_place.val());
+        self.plan_lines.next = (self.line_end.val() >> self.scale.val()) + 1;
+        self.last_lane.next = self.line_end.val().get_bits::<6>(0) & self.lane_mask.val();
+        self.aligner.job_shift.next = (self.next_place.val() - self.next_lane.val()) & self.lane_mask.val();
+        self.aligner.job_lines.next = self.plan_lines.val();
+        self.aligner.job_beats.next = (self.beat_end.val() >> self.scale.val()) + 1;
+        self.aligner.job_late.next = self.next_place.val() < self.next_lane.val();
+        self.first_lanes.next = 0.into();
+        self.last_lanes.next = 0.into();
+        for i in 0..self._lanes {
+            self.first_lanes.next = self.first_lanes.val().replace_bit(i, self.next_lane.val() <= i.to_bits());
+            self.last_lanes.next = self.last_lanes.val().replace_bit(i, self.last_lane.val() >= i.to_bits());
+        }
+        self.behind.next.writes = self.waiting.q.val().get_bit(1);
+        self.behind.next.ends = self.waiting.q.val().get_bit(2);
+        self.behind.next.lost = self.waiting.q.val().get_bit(3);
+        self.behind.next.processor = self.waiting.q.val().get_bits::<4>(28);
+        self.behind.next.address = self.waiting.q.val().get_bits::<24>(4) & !self.lane_bits.val();
+        self.behind.next.status = self.waiting.q.val().get_bits::<4>(46);
+        self.behind.next.tag = self.waiting.q.val().get_bits::<5>(50);
+        self.behind.next.id = self.waiting.q.val().get_bits::<9>(55);
+
+        // The payload of the one before: lines for the aligner, or beats to throw away.
+        self.at_last.next = self.lines_left.q.val() == 1;
+        self.has_line.next = self.active.q.val()
+            & !self.drops.q.val()
+            & !self.wrong.q.val()
+            & (self.payload_valid.val() | self.is_short.q.val());
+        self.line_keep.next = !bits::<KEEP>(0);
+        if self.at_first.q.val() {
+            self.line_keep.next = self.first_keep.q.val();
+        }
+        if self.at_last.val() {
+            self.line_keep.next = self.line_keep.val() & self.last_keep.q.val();
+        }
+        if self.is_short.q.val() {
+            self.line_keep.next = 0.into();
+        }
+        self.aligner.line_valid.next = self.has_line.val();
+        self.aligner.line_data.next = self.payload_data.val();
+        self.aligner.line_keep.next = self.line_keep.val();
+        self.line_taken.next = self.has_line.val() & self.aligner.line_ready.val();
+        self.ends_line.next = self.payload_last.val() | self.is_short.q.val();
+        self.goes_wrong.next =
+            self.line_taken.val() & !self.is_short.q.val() & (self.payload_last.val() != self.at_last.val());
+        self.payload_take.next = (self.line_taken.val() & !self.is_short.q.val())
+            | (self.active.q.val() & self.drops.q.val() & self.payload_valid.val());
+        self.ready_to_start.next = !self.active.q.val();
+        if self.line_taken.val() {
+            self.at_first.d.next = false;
+            self.lines_left.d.next = self.lines_left.q.val() - 1;
+            self.is_short.d.next = self.ends_line.val();
+            if self.at_last.val() {
+                self.active.d.next = !self.ends_line.val();
+                self.drops.d.next = true;
+                self.ready_to_start.next = self.ends_line.val();
+            }
+        }
+        if self.active.q.val() & self.drops.q.val() & self.payload_valid.val() & self.payload_last.val() {
+            self.active.d.next = false;
+            self.ready_to_start.next = true;
+        }
+
+        // Start the next one.
+        self.aligner.job_valid.next =
+            self.waits.q.val() & self.behind.val().writes & self.ready_to_start.val() & !self.order.full.val();
+        self.starts.next = self.waits.q.val()
+            & self.ready_to_start.val()
+            & !self.order.full.val()
+            & (self.aligner.job_ready.val() | !self.behind.val().writes);
+        self.order.push.next = self.starts.val();
+        self.order.push_data.next = self.behind.val().into();
+        if self.starts.val() {
+            self.active.d.next = self.waiting.q.val().get_bit(0);
+            self.drops.d.next = !self.behind.val().writes;
+            self.lines_left.d.next = self.plan_lines.val();
+            self.at_first.d.next = true;
+            self.first_keep.d.next = self.first_lanes.val();
+            self.last_keep.d.next = self.last_lanes.val();
+            self.active_id.d.next = self.behind.val().id;
+            self.is_short.d.next = false;
+        }
+        self.fill_ready.next = !self.waits.q.val() | self.starts.val();
+        self.takes.next = self.fill_valid.val() & self.fill_ready.val();
+        if self.fill_ready.val() {
+            self.waits.d.next = self.takes.val();
+            self.waiting.d.next = self.todo.val();
+        }
+
+        // Write what comes out of the aligner; behind the last line of a payload comes what ends there.
+        self.head.next = self.order.head_data.val();
+        self.address_now.next = self.address.q.val();
+        if self.at_start.q.val() {
+            self.address_now.next = self.head.val().get_bits::<24>(7);
+        }
+        self.status.next = self.settling.q.val().get_bits::<4>(0);
+        self.settled.next =
+            self.settles.q.val() & !self.wrong.q.val() & (!self.status.val().any() | self.error_told.q.val());
+        self.room_to_settle.next = !self.settles.q.val() | self.settled.val();
+        self.write_valid.next = self.aligner.beat_valid.val()
+            & self.order.head_valid.val()
+            & self.head.val().get_bit(0)
+            & self.room_to_settle.val();
+        self.write_processor.next = self.head.val().get_bits::<4>(3);
+        self.write_address.next = self.address_now.val();
+        self.write_data.next = self.aligner.beat_data.val();
+        self.write_strobe.next = self.aligner.beat_keep.val();
+        self.written.next = self.write_valid.val() & self.write_grant.val();
+        self.aligner.beat_ready.next = self.written.val();
+        if self.written.val() {
+            self.address.d.next = self.address_now.val() + self.line_bytes.val();
+            self.at_start.d.next = self.aligner.beat_last.val();
+        }
+        self.done.next = (self.written.val() & self.aligner.beat_last.val())
+            | (self.order.head_valid.val() & !self.head.val().get_bit(0) & self.room_to_settle.val());
+        self.order.pop.next = self.done.val();
+
+        // Settle: first the errors, those of payloads before that of the request.
+        if self.settled.val() {
+            self.settles.d.next = false;
+            self.error_told.d.next = false;
+        }
+        if self.done.val() {
+            self.settles.d.next = self.head.val().get_bit(1) | self.head.val().get_bits::<4>(31).any();
+            self.settle_ends.d.next = self.head.val().get_bit(1);
+            self.settles_lost.d.next = self.head.val().get_bit(2);
+            self.settling.d.next = self.head.val().get_bits::<18>(31);
+        }
+        self.error_valid.next =
+            self.wrong.q.val() | (self.settles.q.val() & self.status.val().any() & !self.error_told.q.val());
+        self.error_id.next = self.settling.q.val().get_bits::<9>(9);
+        self.error_status.next = self.status.val();
+        if self.wrong.q.val() {
+            self.error_id.next = self.wrong_id.q.val();
+            self.error_status.next = self.wrong_length.val();
+        }
+        if self.error_valid.val() & self.error_ready.val() {
+            self.wrong.d.next = false;
+            self.error_told.d.next = !self.wrong.q.val();
+        }
+        if self.goes_wrong.val() {
+            self.wrong.d.next = true;
+            self.wrong_id.d.next = self.active_id.q.val();
+        }
+        self.settle_valid.next = self.settled.val() & self.settle_ends.q.val();
+        self.settle_tag.next = self.settling.q.val().get_bits::<5>(4);
+        self.settle_lost.next = self.settles_lost.q.val();
+        self.settle_channel.next = self.settling.q.val().get_bits::<5>(13);
+
+        if self.reset.val() {
+            self.waits.d.next = false;
+            self.active.d.next = false;
+            self.drops.d.next = false;
+            self.is_short.d.next = false;
+            self.at_start.d.next = true;
+            self.settles.d.next = false;
+            self.error_told.d.next = false;
+            self.wrong.d.next = false;
+        }
+    }
+}

@@ -1,0 +1,446 @@
+//! Ends descriptors, in the order of their channel: when nothing of one is under way, posts its MFA and reports it.
+//!
+//! A channel is looked at when something of it has settled or been issued. Elements of a scatter-gather list are added up: the bytes of those
+//! that were copied, and the first error.
+//!
+//! | port                | dir | width | meaning                                                                          |
+//! |---------------------|-----|-------|----------------------------------------------------------------------------------|
+//! | `issued_c`          | in  | 1     | channel c has a descriptor that is issued whole and not retired                  |
+//! | `position_c`        | in  | 4     | position of the oldest of these                                                  |
+//! | `report_position_c` | in  | 4     | where its next report is stored                                                  |
+//! | `retire_c`          | out | 1     | the oldest is retired                                                            |
+//! | `reports`           | out | 1     | with `retire_c`: and its report stored                                           |
+//! | `prepare_valid`     | in  | 1     | a descriptor has been checked                                                    |
+//! | `prepare_id`        | in  | 9     | it: position, then channel                                                       |
+//! | `prepare_status`    | in  | 4     | what is wrong with it, or 0                                                      |
+//! | `error_valid`       | in  | 1     | something went wrong                                                             |
+//! | `error_ready`       | out | 1     | it is noted, unless something was already                                        |
+//! | `error_id`          | in  | 9     | for this descriptor                                                              |
+//! | `error_status`      | in  | 4     | what                                                                             |
+//! | `issue_valid`       | in  | 1     | a descriptor has been issued whole                                               |
+//! | `issue_channel`     | in  | 5     | of this channel                                                                  |
+//! | `read_settle`       | in  | 1     | a read from the host has settled                                                 |
+//! | `read_channel`      | in  | 5     | of this channel                                                                  |
+//! | `copy_settle`       | in  | 1     | a copy out of a core's memory has settled                                        |
+//! | `copy_channel`      | in  | 5     | of this channel                                                                  |
+//! | `probe`             | out | 9     | a descriptor                                                                     |
+//! | `busy`              | in  | 1     | two cycles later: something of it is under way                                   |
+//! | `fetch_channel`     | out | 5     | descriptor to read: channel                                                      |
+//! | `fetch_position`    | out | 4     | and position                                                                     |
+//! | `control`           | in  | 32    | one cycle later: its control word                                                |
+//! | `mfa`               | in  | 32    | its MFA                                                                          |
+//! | `tag_along`         | in  | 32    | its context                                                                      |
+//! | `post_valid`        | out | 1     | post an MFA; stays until it is taken; reset value 0                              |
+//! | `post_ready`        | in  | 1     | it is taken                                                                      |
+//! | `post_outbound`     | out | 1     | into the outbound post queue, else into an inbound one                           |
+//! | `post_page`         | out | 4     | of this processor; for outbound, whose channel posts                             |
+//! | `post_mfa`          | out | 32    | the MFA                                                                          |
+//! | `post_done`         | in  | 1     | in a later cycle: it is posted or refused                                        |
+//! | `post_refused`      | in  | 1     | with `post_done`: refused                                                        |
+//! | `store`             | out | 1     | store a completion entry                                                         |
+//! | `store_channel`     | out | 5     | of this channel                                                                  |
+//! | `store_position`    | out | 4     | in this position                                                                 |
+//! | `store_data`        | out | 64    | the entry, see [`abi::dma::Completion`]                                          |
+//! | `failed`            | out | 1     | pulse: a descriptor ended with an error                                          |
+//!
+//! Latency: [`LATENCY`] cycles from a settling to `store`, if nothing else is to be looked at or posted. Throughput: one descriptor per eight
+//! cycles and the time its MFA takes.
+
+use abi::dma::{Completion, DEPTH, Status, control};
+use rust_hdl_core::prelude::*;
+use rust_hdl_widgets::prelude::*;
+
+use crate::arbiter::Arbiter;
+use crate::many;
+use crate::memory::{Collision, Memory};
+
+/// Cycles from a settling to `store`: stir, candidate, choose, locate, look (3), add, store.
+pub const LATENCY: usize = 8;
+
+/// What the retirer does.
+#[derive(LogicState, Debug, Copy, Clone, PartialEq)]
+enum RetireStep {
+    Choose,
+    Locate,
+    Look,
+    Compare,
+    Decide,
+    Add,
+    Post,
+    Posting,
+    Report,
+    Pause,
+}
+
+/// What happens to an error.
+#[derive(LogicState, Debug, Copy, Clone, PartialEq)]
+enum NoteStep {
+    Idle,
+    Fetch,
+    Write,
+}
+
+/// See the module's page.
+#[derive(LogicBlock)]
+pub struct DmaRetire {
+    pub clock: Signal<In, Clock>,
+    pub reset: Signal<In, Bit>,
+    pub issued: Vec<Signal<In, Bit>>,
+    pub position: Vec<Signal<In, Bits<4>>>,
+    pub report_position: Vec<Signal<In, Bits<4>>>,
+    pub retire: Vec<Signal<Out, Bit>>,
+    pub reports: Signal<Out, Bit>,
+    pub prepare_valid: Signal<In, Bit>,
+    pub prepare_id: Signal<In, Bits<9>>,
+    pub prepare_status: Signal<In, Bits<4>>,
+    pub error_valid: Signal<In, Bit>,
+    pub error_ready: Signal<Out, Bit>,
+    pub error_id: Signal<In, Bits<9>>,
+    pub error_status: Signal<In, Bits<4>>,
+    pub issue_valid: Signal<In, Bit>,
+    pub issue_channel: Signal<In, Bits<5>>,
+    pub read_settle: Signal<In, Bit>,
+    pub read_channel: Signal<In, Bits<5>>,
+    pub copy_settle: Signal<In, Bit>,
+    pub copy_channel: Signal<In, Bits<5>>,
+    pub probe: Signal<Out, Bits<9>>,
+    pub busy: Signal<In, Bit>,
+    pub fetch_channel: Signal<Out, Bits<5>>,
+    pub fetch_position: Signal<Out, Bits<4>>,
+    pub control: Signal<In, Bits<32>>,
+    pub mfa: Signal<In, Bits<32>>,
+    pub tag_along: Signal<In, Bits<32>>,
+    pub post_valid: Signal<Out, Bit>,
+    pub post_ready: Signal<In, Bit>,
+    pub post_outbound: Signal<Out, Bit>,
+    pub post_page: Signal<Out, Bits<4>>,
+    pub post_mfa: Signal<Out, Bits<32>>,
+    pub post_done: Signal<In, Bit>,
+    pub post_refused: Signal<In, Bit>,
+    pub store: Signal<Out, Bit>,
+    pub store_channel: Signal<Out, Bits<5>>,
+    pub store_position: Signal<Out, Bits<4>>,
+    pub store_data: Signal<Out, Bits<64>>,
+    pub failed: Signal<Out, Bit>,
+    // What is wrong with every descriptor; twice, to read it in two places.
+    statuses: Memory<4, 9>,
+    errors: Memory<4, 9>,
+    note: DFF<NoteStep>,
+    noted: DFF<Bits<4>>,
+    notes: Signal<Local, Bit>,
+    // Who is looked at.
+    stirred: Vec<DFF<Bit>>,
+    candidate: Vec<DFF<Bit>>,
+    turns: Arbiter,
+    step: DFF<RetireStep>,
+    channel: DFF<Bits<5>>,
+    of_host: DFF<Bit>,
+    position_now: Signal<Local, Bits<4>>,
+    report_position_now: Signal<Local, Bits<4>>,
+    place: DFF<Bits<4>>,
+    report_place: DFF<Bits<4>>,
+    retires: Signal<Local, Bit>,
+    // The descriptor.
+    length: DFF<Bits<17>>,
+    more: DFF<Bit>,
+    posts: DFF<Bit>,
+    mfa_now: DFF<Bits<32>>,
+    context_now: DFF<Bits<32>>,
+    own_status: DFF<Bits<4>>,
+    // The list it belongs to, so far: bytes and status. Only what is open counts.
+    lists: Memory<24, 5>,
+    list: DFF<Bits<24>>,
+    open: Vec<DFF<Bit>>,
+    is_open: Signal<Local, Bit>,
+    sum: Signal<Local, Bits<21>>,
+    bytes: DFF<Bits<20>>,
+    status: DFF<Bits<4>>,
+    fails: DFF<Bit>,
+    pulse_failed: DFF<Bit>,
+    host: Constant<Bits<5>>,
+    most: Constant<Bits<20>>,
+    mfa_refused: Constant<Bits<4>>,
+    _channels: usize,
+}
+
+impl DmaRetire {
+    /// For the channels of `processors` processors and the host.
+    pub fn new(processors: usize) -> Self {
+        // Literals below, as the HDL has no named indices.
+        assert_eq!([control::MORE, control::POST], [1 << 22, 1 << 23]);
+        assert_eq!((control::LENGTH_BITS, Completion::STATUS_LSB, Completion::CONTEXT_LSB), (17, 20, 32));
+        let channels = processors + 1;
+        Self {
+            clock: Default::default(),
+            reset: Default::default(),
+            issued: many(channels),
+            position: many(channels),
+            report_position: many(channels),
+            retire: many(channels),
+            reports: Default::default(),
+            prepare_valid: Default::default(),
+            prepare_id: Default::default(),
+            prepare_status: Default::default(),
+            error_valid: Default::default(),
+            error_ready: Default::default(),
+            error_id: Default::default(),
+            error_status: Default::default(),
+            issue_valid: Default::default(),
+            issue_channel: Default::default(),
+            read_settle: Default::default(),
+            read_channel: Default::default(),
+            copy_settle: Default::default(),
+            copy_channel: Default::default(),
+            probe: Default::default(),
+            busy: Default::default(),
+            fetch_channel: Default::default(),
+            fetch_position: Default::default(),
+            control: Default::default(),
+            mfa: Default::default(),
+            tag_along: Default::default(),
+            post_valid: Default::default(),
+            post_ready: Default::default(),
+            post_outbound: Default::default(),
+            post_page: Default::default(),
+            post_mfa: Default::default(),
+            post_done: Default::default(),
+            post_refused: Default::default(),
+            store: Default::default(),
+            store_channel: Default::default(),
+            store_position: Default::default(),
+            store_data: Default::default(),
+            failed: Default::default(),
+            // An error is noted before what it belongs to has settled.
+            statuses: Memory::new(DEPTH * channels, Collision::Discarded),
+            errors: Memory::new(DEPTH * channels, Collision::Discarded),
+            note: Default::default(),
+            noted: Default::default(),
+            notes: Default::default(),
+            stirred: many(channels),
+            candidate: many(channels),
+            turns: Arbiter::new(channels),
+            step: Default::default(),
+            channel: Default::default(),
+            of_host: Default::default(),
+            position_now: Default::default(),
+            report_position_now: Default::default(),
+            place: Default::default(),
+            report_place: Default::default(),
+            retires: Default::default(),
+            length: Default::default(),
+            more: Default::default(),
+            posts: Default::default(),
+            mfa_now: Default::default(),
+            context_now: Default::default(),
+            own_status: Default::default(),
+            lists: Memory::new(channels, Collision::Discarded),
+            list: Default::default(),
+            open: many(channels),
+            is_open: Default::default(),
+            sum: Default::default(),
+            bytes: Default::default(),
+            status: Default::default(),
+            fails: Default::default(),
+            pulse_failed: Default::default(),
+            host: Constant::new((processors as u64).to_bits()),
+            most: Constant::new((Completion::MAX_BYTES as u64).to_bits()),
+            mfa_refused: Constant::new((Status::MfaRefused as u64).to_bits()),
+            _channels: channels,
+        }
+    }
+}
+
+impl Logic for DmaRetire {
+    #[hdl_gen]
+    fn update(&mut self) {
+        dff_setup!(self, clock, note, noted, step, channel, of_host, place, report_place, length, more, posts);
+        dff_setup!(self, clock, mfa_now, context_now, own_status, list, bytes, status, fails, pulse_failed);
+        self.statuses.clock.next = self.clock.val();
+        self.errors.clock.next = self.clock.val();
+        self.lists.clock.next = self.clock.val();
+        self.turns.clock.next = self.clock.val();
+        self.turns.reset.next = self.reset.val();
+
+        // Note what is wrong: a checked descriptor's verdict at once, later errors if there is none yet.
+        self.errors.read_address.next = self.error_id.val();
+        self.noted.d.next = self.errors.read_data.val();
+        self.notes.next = (self.note.q.val() == NoteStep::Write) & !self.prepare_valid.val();
+        self.error_ready.next = self.notes.val();
+        match self.note.q.val() {
+            NoteStep::Idle => {
+                if self.error_valid.val() {
+                    self.note.d.next = NoteStep::Fetch;
+                }
+            }
+            NoteStep::Fetch => self.note.d.next = NoteStep::Write,
+            NoteStep::Write => {
+                if self.notes.val() {
+                    self.note.d.next = NoteStep::Idle;
+                }
+            }
+        }
+        self.statuses.write_enable.next = self.prepare_valid.val() | (self.notes.val() & !self.noted.q.val().any());
+        self.errors.write_enable.next = self.prepare_valid.val() | (self.notes.val() & !self.noted.q.val().any());
+        self.statuses.write_address.next = self.error_id.val();
+        self.errors.write_address.next = self.error_id.val();
+        self.statuses.write_data.next = self.error_status.val();
+        self.errors.write_data.next = self.error_status.val();
+        if self.prepare_valid.val() {
+            self.statuses.write_address.next = self.prepare_id.val();
+            self.errors.write_address.next = self.prepare_id.val();
+            self.statuses.write_data.next = self.prepare_status.val();
+            self.errors.write_data.next = self.prepare_status.val();
+        }
+
+        // Who is looked at. What stirs a channel in the cycle in which it is chosen stirs it again.
+        self.retires.next = self.step.q.val() == RetireStep::Report;
+        self.turns.advance.next = (self.step.q.val() == RetireStep::Choose) & self.turns.any.val();
+        self.position_now.next = 0.into();
+        self.report_position_now.next = 0.into();
+        self.is_open.next = false;
+        for c in 0..self._channels {
+            self.turns.request[c].next = self.candidate[c].q.val();
+            self.candidate[c].clock.next = self.clock.val();
+            self.candidate[c].d.next = self.issued[c].val() & self.stirred[c].q.val() & !self.reset.val();
+            self.stirred[c].clock.next = self.clock.val();
+            self.stirred[c].d.next = self.stirred[c].q.val();
+            if (self.step.q.val() == RetireStep::Choose) & self.turns.grant[c].val() {
+                self.stirred[c].d.next = false;
+            }
+            if (self.issue_valid.val() & (self.issue_channel.val() == c.to_bits()))
+                | (self.read_settle.val() & (self.read_channel.val() == c.to_bits()))
+                | (self.copy_settle.val() & (self.copy_channel.val() == c.to_bits()))
+                | (self.retires.val() & (self.channel.q.val() == c.to_bits()))
+            {
+                self.stirred[c].d.next = true;
+            }
+            self.retire[c].next = self.retires.val() & (self.channel.q.val() == c.to_bits());
+            self.open[c].clock.next = self.clock.val();
+            self.open[c].d.next = self.open[c].q.val();
+            if self.channel.q.val() == c.to_bits() {
+                self.position_now.next = self.position[c].val();
+                self.report_position_now.next = self.report_position[c].val();
+                self.is_open.next = self.open[c].q.val();
+                if self.retires.val() {
+                    self.open[c].d.next = self.more.q.val();
+                }
+            }
+            if self.reset.val() {
+                self.open[c].d.next = false;
+                self.stirred[c].d.next = false;
+            }
+        }
+
+        // Look at its oldest descriptor.
+        self.probe.next = (bit_cast::<9, 5>(self.channel.q.val()) << 4) | bit_cast::<9, 4>(self.place.q.val());
+        self.statuses.read_address.next =
+            (bit_cast::<9, 5>(self.channel.q.val()) << 4) | bit_cast::<9, 4>(self.place.q.val());
+        self.fetch_channel.next = self.channel.q.val();
+        self.fetch_position.next = self.place.q.val();
+        self.lists.read_address.next = self.channel.q.val();
+        if self.step.q.val() == RetireStep::Choose {
+            self.channel.d.next = self.turns.granted.val();
+        }
+        if self.step.q.val() == RetireStep::Locate {
+            self.of_host.d.next = self.channel.q.val() == self.host.val();
+            self.place.d.next = self.position_now.val();
+            self.report_place.d.next = self.report_position_now.val();
+        }
+        if self.step.q.val() == RetireStep::Compare {
+            self.length.d.next = self.control.val().get_bits::<17>(0);
+            self.more.d.next = self.control.val().get_bit(22);
+            self.posts.d.next = self.control.val().get_bit(23);
+            self.mfa_now.d.next = self.mfa.val();
+            self.context_now.d.next = self.tag_along.val();
+            self.own_status.d.next = self.statuses.read_data.val();
+            self.list.d.next = 0.into();
+            if self.is_open.val() {
+                self.list.d.next = self.lists.read_data.val();
+            }
+        }
+
+        // Add it up.
+        self.sum.next = bit_cast::<21, 20>(self.list.q.val().get_bits::<20>(0));
+        if !self.own_status.q.val().any() {
+            self.sum.next =
+                bit_cast::<21, 20>(self.list.q.val().get_bits::<20>(0)) + bit_cast::<21, 17>(self.length.q.val());
+        }
+        if self.step.q.val() == RetireStep::Add {
+            self.bytes.d.next = self.sum.val().get_bits::<20>(0);
+            if self.sum.val().get_bit(20) {
+                self.bytes.d.next = self.most.val();
+            }
+            self.status.d.next = self.list.q.val().get_bits::<4>(20);
+            if !self.list.q.val().get_bits::<4>(20).any() {
+                self.status.d.next = self.own_status.q.val();
+            }
+            self.fails.d.next = self.own_status.q.val().any();
+        }
+
+        match self.step.q.val() {
+            RetireStep::Choose => {
+                if self.turns.any.val() {
+                    self.step.d.next = RetireStep::Locate;
+                }
+            }
+            RetireStep::Locate => self.step.d.next = RetireStep::Look,
+            RetireStep::Look => self.step.d.next = RetireStep::Compare,
+            RetireStep::Compare => self.step.d.next = RetireStep::Decide,
+            RetireStep::Decide => {
+                self.step.d.next = RetireStep::Add;
+                if self.busy.val() {
+                    self.step.d.next = RetireStep::Choose;
+                }
+            }
+            RetireStep::Add => {
+                self.step.d.next = RetireStep::Report;
+                if self.posts.q.val() & !self.own_status.q.val().any() & !self.list.q.val().get_bits::<4>(20).any() {
+                    self.step.d.next = RetireStep::Post;
+                }
+            }
+            RetireStep::Post => {
+                if self.post_ready.val() {
+                    self.step.d.next = RetireStep::Posting;
+                }
+            }
+            RetireStep::Posting => {
+                if self.post_done.val() {
+                    self.step.d.next = RetireStep::Report;
+                    if self.post_refused.val() {
+                        self.status.d.next = self.mfa_refused.val();
+                        self.fails.d.next = true;
+                    }
+                }
+            }
+            RetireStep::Report => self.step.d.next = RetireStep::Pause,
+            RetireStep::Pause => self.step.d.next = RetireStep::Choose,
+        }
+
+        self.post_valid.next = self.step.q.val() == RetireStep::Post;
+        self.post_outbound.next = !self.of_host.q.val();
+        self.post_page.next = bit_cast::<4, 5>(self.channel.q.val());
+        if self.of_host.q.val() {
+            self.post_page.next = self.mfa_now.q.val().get_bits::<4>(24);
+        }
+        self.post_mfa.next = self.mfa_now.q.val();
+
+        self.reports.next = !self.more.q.val();
+        self.lists.write_enable.next = self.retires.val() & self.more.q.val();
+        self.lists.write_address.next = self.channel.q.val();
+        self.lists.write_data.next =
+            (bit_cast::<24, 4>(self.status.q.val()) << 20) | bit_cast::<24, 20>(self.bytes.q.val());
+        self.store.next = self.retires.val() & !self.more.q.val();
+        self.store_channel.next = self.channel.q.val();
+        self.store_position.next = self.report_place.q.val();
+        self.store_data.next = (bit_cast::<64, 32>(self.context_now.q.val()) << 32)
+            | (bit_cast::<64, 4>(self.status.q.val()) << 20)
+            | bit_cast::<64, 20>(self.bytes.q.val());
+        self.pulse_failed.d.next = self.retires.val() & self.fails.q.val();
+        self.failed.next = self.pulse_failed.q.val();
+
+        if self.reset.val() {
+            self.note.d.next = NoteStep::Idle;
+            self.step.d.next = RetireStep::Choose;
+        }
+    }
+}
