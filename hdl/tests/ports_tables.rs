@@ -92,7 +92,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "queue": hdl::queue::Queue::<24, 5, 6>::default(),
         "register_master": hdl::register_master::RegisterMaster::<64>::default(),
         "request_decode": hdl::request_decode::RequestDecode::<64>::new(4),
-        "request_steps": hdl::request_steps::RequestSteps::<64, 8>::default(),
+        "request_steps": hdl::request_steps::RequestSteps::<64>::default(),
         "reta": hdl::reta::Reta::new(4),
         "stats": hdl::stats::Stats::new(48),
         "stream": hdl::stream::FrameIngress::<64, 8>::default(),
