@@ -111,7 +111,7 @@ pub struct Completer<const W: usize, const KEEP: usize> {
     pub poisoned: Signal<Out, Bit>,
     pub partial: Signal<Out, Bit>,
     decode: RequestDecode<W>,
-    steps: RequestSteps<W, KEEP>,
+    steps: RequestSteps<W>,
     registers: RegisterMaster<W>,
     writer: WindowWriter<W, KEEP>,
     reader: MemoryStream<W, KEEP>,
@@ -230,7 +230,10 @@ impl<const W: usize, const KEEP: usize> Logic for Completer<W, KEEP> {
         self.writer.write_address.next = self.steps.write_address.val();
         self.writer.write_dws.next = self.steps.write_dws.val();
         self.writer.write_data.next = self.steps.write_data.val();
-        self.writer.write_keep.next = self.steps.write_keep.val();
+        self.writer.write_head.next = self.steps.write_head.val();
+        self.writer.write_tail.next = self.steps.write_tail.val();
+        self.writer.write_last.next = self.steps.write_last.val();
+        self.writer.write_void.next = self.steps.write_void.val();
         self.steps.write_ready.next = self.writer.write_ready.val();
         self.steps.drained.next = self.writer.drained.val();
         self.write_valid.next = self.writer.memory_valid.val();

@@ -30,9 +30,10 @@ use crate::request_decode::ECHO_BITS;
 #[cfg(doc)]
 use crate::request_steps::Answer;
 use crate::request_steps::{ANSWER_BITS, FROM_MEMORY, FROM_REGISTERS};
+use crate::tlp_stage::{self, TlpStage};
 
 /// Cycles from `answer_valid` to `tlp_tvalid`: queue, register.
-pub const LATENCY: usize = queue::LATENCY + 1;
+pub const LATENCY: usize = queue::LATENCY + tlp_stage::LATENCY;
 
 /// Header of a completion (PCIe 2.2.9); lowest field first.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
@@ -91,10 +92,8 @@ pub struct CompletionSender<const W: usize> {
     left_now: Signal<Local, Bits<6>>,
     ends: Signal<Local, Bit>,
     made: Signal<Local, Header>,
-    valid: DFF<Bit>,
-    data: DFF<Bits<W>>,
-    header: DFF<Bits<128>>,
-    last: DFF<Bit>,
+    payload: Signal<Local, Bits<W>>,
+    stage: TlpStage<W, 128>,
     registers: Constant<Bits<2>>,
     memory: Constant<Bits<2>>,
     lane_bits: Constant<Bits<4>>,
@@ -137,10 +136,8 @@ impl<const W: usize> Default for CompletionSender<W> {
             left_now: Default::default(),
             ends: Default::default(),
             made: Default::default(),
-            valid: Default::default(),
-            data: Default::default(),
-            header: Default::default(),
-            last: Default::default(),
+            payload: Default::default(),
+            stage: Default::default(),
             registers: Constant::new(FROM_REGISTERS.to_bits()),
             memory: Constant::new(FROM_MEMORY.to_bits()),
             lane_bits: Constant::new(((W / 32).ilog2() as u64).to_bits()),
@@ -154,7 +151,9 @@ impl<const W: usize> Default for CompletionSender<W> {
 impl<const W: usize> Logic for CompletionSender<W> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, in_tlp, left, valid, data, header, last);
+        dff_setup!(self, clock, in_tlp, left);
+        self.stage.clock.next = self.clock.val();
+        self.stage.reset.next = self.reset.val();
         self.waiting.clock.next = self.clock.val();
         self.waiting.reset.next = self.reset.val();
         self.waiting.push.next = self.answer_valid.val();
@@ -172,7 +171,7 @@ impl<const W: usize> Logic for CompletionSender<W> {
         self.available.next = self.waiting.head_valid.val()
             & (self.register_valid.val() | !self.from_registers.val())
             & (self.memory_valid.val() | !self.from_memory.val());
-        self.moves.next = self.tlp_tready.val() | !self.valid.q.val();
+        self.moves.next = self.stage.source_tready.val();
         self.go.next = self.available.val() & self.moves.val();
         self.left_now.next = self.left.q.val();
         if !self.in_tlp.q.val() {
@@ -209,26 +208,25 @@ impl<const W: usize> Logic for CompletionSender<W> {
             self.made.next.status = self.unsupported.val();
         }
 
-        if self.moves.val() {
-            self.valid.d.next = self.available.val();
-            self.last.d.next = self.ends.val();
-            self.header.d.next = self.made.val().into();
-            self.data.d.next = 0.into();
-            if self.from_registers.val() {
-                self.data.d.next = self.register_data.val();
-            }
-            if self.from_memory.val() {
-                self.data.d.next = self.memory_data.val();
-            }
+        self.payload.next = 0.into();
+        if self.from_registers.val() {
+            self.payload.next = self.register_data.val();
         }
-        self.tlp_tvalid.next = self.valid.q.val();
-        self.tlp_tlast.next = self.last.q.val();
-        self.tlp_tdata.next = self.data.q.val();
-        self.tlp_theader.next = self.header.q.val();
+        if self.from_memory.val() {
+            self.payload.next = self.memory_data.val();
+        }
+        self.stage.source_tvalid.next = self.available.val();
+        self.stage.source_tlast.next = self.ends.val();
+        self.stage.source_theader.next = self.made.val().into();
+        self.stage.source_tdata.next = self.payload.val();
+        self.tlp_tvalid.next = self.stage.sink_tvalid.val();
+        self.tlp_tlast.next = self.stage.sink_tlast.val();
+        self.tlp_tdata.next = self.stage.sink_tdata.val();
+        self.tlp_theader.next = self.stage.sink_theader.val();
+        self.stage.sink_tready.next = self.tlp_tready.val();
 
         if self.reset.val() {
             self.in_tlp.d.next = false;
-            self.valid.d.next = false;
         }
     }
 }

@@ -5,39 +5,42 @@
 //! granted (`drained`); so a message frame that was written through BAR2 is there when its address is posted. A write to memory may
 //! pass earlier reads, as PCIe demands of posted requests (2.4.1).
 //!
-//! | port             | dir | width | meaning                                                      |
-//! |------------------|-----|-------|--------------------------------------------------------------|
-//! | `job_valid`      | in  | 1     | a beat is present                                            |
-//! | `job_ready`      | out | 1     | it is taken; reset value 1                                   |
-//! | `job_data`       | in  | W     | payload                                                      |
-//! | `job_first`      | in  | 1     | first beat of the request                                    |
-//! | `job_last`       | in  | 1     | last beat of the request                                     |
-//! | `job_void`       | in  | 1     | the TLP ended before this beat                               |
-//! | `job`            | in  | 95    | the request's [`crate::request_decode::Job`]                 |
-//! | `drained`        | in  | 1     | all writes to memory that were handed over have been granted |
-//! | `access_valid`   | out | 1     | access registers; reset value 0                              |
-//! | `access_ready`   | in  | 1     | the access is taken                                          |
-//! | `access_write`   | out | 1     | write them                                                   |
-//! | `access_address` | out | 18    | DW of the first one in BAR0                                  |
-//! | `access_count`   | out | 6     | how many, 1 to 32                                            |
-//! | `access_head`    | out | 4     | byte enables of the first one                                |
-//! | `access_tail`    | out | 4     | byte enables of the last one; a lone one has both            |
-//! | `access_data`    | out | W     | what to write                                                |
-//! | `write_valid`    | out | 1     | write to memory; reset value 0                               |
-//! | `write_ready`    | in  | 1     | the beat is taken                                            |
-//! | `write_first`    | out | 1     | first beat of a request                                      |
-//! | `write_address`  | out | 26    | at the first beat: card address of its first DW, in DWs      |
-//! | `write_dws`      | out | 11    | at the first beat: DWs of the request                        |
-//! | `write_data`     | out | W     | payload                                                      |
-//! | `write_keep`     | out | W/8   | bytes to write                                               |
-//! | `read_valid`     | out | 1     | read from memory; reset value 0                              |
-//! | `read_ready`     | in  | 1     | the piece is taken                                           |
-//! | `read_address`   | out | 26    | card address of its first DW, in DWs                         |
-//! | `read_dws`       | out | 6     | DWs of the piece, 1 to 32                                    |
-//! | `answer_valid`   | out | 1     | a completion is to be sent; reset value 0                    |
-//! | `answer_ready`   | in  | 1     | it is taken                                                  |
-//! | `answer`         | out | 61    | its [`Answer`]                                               |
-//! | `unsupported`    | out | 1     | pulse: a request was refused                                 |
+//! | port             | dir | width | meaning                                                         |
+//! |------------------|-----|-------|-----------------------------------------------------------------|
+//! | `job_valid`      | in  | 1     | a beat is present                                               |
+//! | `job_ready`      | out | 1     | it is taken; reset value 1                                      |
+//! | `job_data`       | in  | W     | payload                                                         |
+//! | `job_first`      | in  | 1     | first beat of the request                                       |
+//! | `job_last`       | in  | 1     | last beat of the request                                        |
+//! | `job_void`       | in  | 1     | the TLP ended before this beat                                  |
+//! | `job`            | in  | 95    | the request's [`crate::request_decode::Job`]                    |
+//! | `drained`        | in  | 1     | all writes to memory that were handed over have been granted    |
+//! | `access_valid`   | out | 1     | access registers; reset value 0                                 |
+//! | `access_ready`   | in  | 1     | the access is taken                                             |
+//! | `access_write`   | out | 1     | write them                                                      |
+//! | `access_address` | out | 18    | DW of the first one in BAR0                                     |
+//! | `access_count`   | out | 6     | how many, 1 to 32                                               |
+//! | `access_head`    | out | 4     | byte enables of the first one                                   |
+//! | `access_tail`    | out | 4     | byte enables of the last one; a lone one has both               |
+//! | `access_data`    | out | W     | what to write                                                   |
+//! | `write_valid`    | out | 1     | write to memory; reset value 0                                  |
+//! | `write_ready`    | in  | 1     | the beat is taken                                               |
+//! | `write_first`    | out | 1     | first beat of a request                                         |
+//! | `write_last`     | out | 1     | last beat of a request                                          |
+//! | `write_void`     | out | 1     | the TLP ended before this beat                                  |
+//! | `write_address`  | out | 26    | at the first beat: card address of its first DW, in DWs         |
+//! | `write_dws`      | out | 11    | DWs of the request from this beat on                            |
+//! | `write_data`     | out | W     | payload                                                         |
+//! | `write_head`     | out | 4     | byte enables of the request's first DW                          |
+//! | `write_tail`     | out | 4     | byte enables of its last DW; all set if it is the first one too |
+//! | `read_valid`     | out | 1     | read from memory; reset value 0                                 |
+//! | `read_ready`     | in  | 1     | the piece is taken                                              |
+//! | `read_address`   | out | 26    | card address of its first DW, in DWs                            |
+//! | `read_dws`       | out | 6     | DWs of the piece, 1 to 32                                       |
+//! | `answer_valid`   | out | 1     | a completion is to be sent; reset value 0                       |
+//! | `answer_ready`   | in  | 1     | it is taken                                                     |
+//! | `answer`         | out | 61    | its [`Answer`]                                                  |
+//! | `unsupported`    | out | 1     | pulse: a request was refused                                    |
 //!
 //! Latency: [`LATENCY`] cycle. Throughput: one beat or one piece per cycle. Stalls when the part that a request is for does, or when no
 //! completion can be taken. Not reset: data registers.
@@ -45,8 +48,6 @@
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
-use crate::concat::Concat;
-use crate::many;
 use crate::request_decode::{
     ANSWER, ECHO_BITS, JOB_BITS, READ_MEMORY, READ_REGISTERS, REFUSE, WRITE_MEMORY, WRITE_REGISTERS,
 };
@@ -90,7 +91,7 @@ struct Lower {
 
 /// See the module's page.
 #[derive(LogicBlock)]
-pub struct RequestSteps<const W: usize, const KEEP: usize> {
+pub struct RequestSteps<const W: usize> {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
     pub job_valid: Signal<In, Bit>,
@@ -112,10 +113,13 @@ pub struct RequestSteps<const W: usize, const KEEP: usize> {
     pub write_valid: Signal<Out, Bit>,
     pub write_ready: Signal<In, Bit>,
     pub write_first: Signal<Out, Bit>,
+    pub write_last: Signal<Out, Bit>,
+    pub write_void: Signal<Out, Bit>,
     pub write_address: Signal<Out, Bits<26>>,
     pub write_dws: Signal<Out, Bits<11>>,
     pub write_data: Signal<Out, Bits<W>>,
-    pub write_keep: Signal<Out, Bits<KEEP>>,
+    pub write_head: Signal<Out, Bits<4>>,
+    pub write_tail: Signal<Out, Bits<4>>,
     pub read_valid: Signal<Out, Bit>,
     pub read_ready: Signal<In, Bit>,
     pub read_address: Signal<Out, Bits<26>>,
@@ -156,8 +160,6 @@ pub struct RequestSteps<const W: usize, const KEEP: usize> {
     step: Signal<Local, Bits<6>>,
     head_now: Signal<Local, Bits<4>>,
     tail_now: Signal<Local, Bits<4>>,
-    enables: Vec<Signal<Local, Bits<4>>>,
-    lanes: Concat<KEEP>,
     lower: Signal<Local, Lower>,
     lower_bits: Signal<Local, Bits<7>>,
     made: Signal<Local, Answer>,
@@ -174,12 +176,10 @@ pub struct RequestSteps<const W: usize, const KEEP: usize> {
     from_memory: Constant<Bits<2>>,
     beat: Constant<Bits<6>>,
     boundary: Constant<Bits<6>>,
-    _lanes: usize,
 }
 
-impl<const W: usize, const KEEP: usize> Default for RequestSteps<W, KEEP> {
+impl<const W: usize> Default for RequestSteps<W> {
     fn default() -> Self {
-        assert!(KEEP * 8 == W && KEEP >= 8);
         let action = |value: u64| Constant::new(value.to_bits());
         let source = |value: u64| Constant::new(value.to_bits());
         Self {
@@ -204,10 +204,13 @@ impl<const W: usize, const KEEP: usize> Default for RequestSteps<W, KEEP> {
             write_valid: Default::default(),
             write_ready: Default::default(),
             write_first: Default::default(),
+            write_last: Default::default(),
+            write_void: Default::default(),
             write_address: Default::default(),
             write_dws: Default::default(),
             write_data: Default::default(),
-            write_keep: Default::default(),
+            write_head: Default::default(),
+            write_tail: Default::default(),
             read_valid: Default::default(),
             read_ready: Default::default(),
             read_address: Default::default(),
@@ -246,8 +249,6 @@ impl<const W: usize, const KEEP: usize> Default for RequestSteps<W, KEEP> {
             step: Default::default(),
             head_now: Default::default(),
             tail_now: Default::default(),
-            enables: many(KEEP / 4),
-            lanes: Default::default(),
             lower: Default::default(),
             lower_bits: Default::default(),
             made: Default::default(),
@@ -262,15 +263,14 @@ impl<const W: usize, const KEEP: usize> Default for RequestSteps<W, KEEP> {
             from_nowhere: source(FROM_NOWHERE),
             from_registers: source(FROM_REGISTERS),
             from_memory: source(FROM_MEMORY),
-            beat: Constant::new((KEEP as u64 / 4).to_bits()),
+            beat: Constant::new((W as u64 / 32).to_bits()),
             // Everybody but the root complex ends completions at multiples of 128 bytes (PCIe 2.3.1.1).
             boundary: Constant::new((128u64 / 4).to_bits()),
-            _lanes: KEEP / 4,
         }
     }
 }
 
-impl<const W: usize, const KEEP: usize> Logic for RequestSteps<W, KEEP> {
+impl<const W: usize> Logic for RequestSteps<W> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, busy, action, address, left, offset, bytes, head, tail, echo);
@@ -325,33 +325,15 @@ impl<const W: usize, const KEEP: usize> Logic for RequestSteps<W, KEEP> {
         self.access_data.next = self.data.q.val();
 
         // Writes to memory.
-        for d in 0..self._lanes {
-            self.enables[d].next = 15.into();
-            if self.left.q.val() <= d.to_bits() {
-                self.enables[d].next = 0.into();
-            }
-            if self.left.q.val() == (d + 1).to_bits() {
-                self.enables[d].next = self.tail_now.val();
-            }
-            if self.is_void.q.val() {
-                self.enables[d].next = 0.into();
-            }
-        }
-        if !self.is_void.q.val() {
-            self.enables[0].next = self.enables[0].val() & self.head_now.val();
-        }
-        for d in 0..self._lanes {
-            self.lanes.element[d * 4].next = self.enables[d].val().get_bit(0);
-            self.lanes.element[d * 4 + 1].next = self.enables[d].val().get_bit(1);
-            self.lanes.element[d * 4 + 2].next = self.enables[d].val().get_bit(2);
-            self.lanes.element[d * 4 + 3].next = self.enables[d].val().get_bit(3);
-        }
         self.write_valid.next = self.writes_memory.val();
         self.write_first.next = self.first.q.val();
+        self.write_last.next = self.last.q.val();
+        self.write_void.next = self.is_void.q.val();
         self.write_address.next = self.address.q.val();
         self.write_dws.next = self.left.q.val();
         self.write_data.next = self.data.q.val();
-        self.write_keep.next = self.lanes.value.val();
+        self.write_head.next = self.head.q.val();
+        self.write_tail.next = self.tail.q.val();
 
         // Reads from memory.
         self.read_valid.next = self.reads_memory.val() & self.drained.val() & self.answer_ready.val();

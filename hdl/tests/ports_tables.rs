@@ -112,6 +112,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "request_steps": hdl::request_steps::RequestSteps::<64, 8>::default(),
         "register_file": hdl::register_file::RegisterFile::<12>::new(&abi::csr::CORE, 4, &[]),
         "repeat": hdl::repeat::Repeat::<64>::default(),
+        "request_steps": hdl::request_steps::RequestSteps::<64>::default(),
         "reta": hdl::reta::Reta::new(4),
         "stats": hdl::stats::Stats::new(64),
         "stream": hdl::stream::FrameIngress::<64, 8>::default(),

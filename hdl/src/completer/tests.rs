@@ -165,13 +165,10 @@ fn run<const W: usize, const KEEP: usize>(requests: &[Request], open: u64, pace:
         dut.reg_rvalid.next = answer.is_some();
         dut.reg_rdata.next = u64::from(answer.unwrap_or(0)).to_bits();
         dut.read_data.next = lines.pop_front().expect("a line");
-        // A grant is given only to who asks.
-        dut.write_grant.next = false;
-        dut.read_grant.next = false;
-        dut.clock.next = false.into();
-        assert!(simulate(&mut dut, 40));
+        // A grant is given only to who asks, and who asks is a register.
         dut.write_grant.next = write_grants & dut.write_valid.val();
         dut.read_grant.next = read_grants & dut.read_valid.val();
+        dut.clock.next = false.into();
         assert!(simulate(&mut dut, 40));
 
         if shown && dut.request_tready.val() {
@@ -442,12 +439,12 @@ fn requests_of_every_kind_are_carried_out_in_order_at_every_width() {
     let mut compared = 0;
     // Wide signals are simulated bit by bit: most of it is tested where they are narrow.
     for (seed, pace) in [(1, FLOWING), (2, Pace(5, 5, 5)), (3, Pace(8, 2, 8)), (4, Pace(8, 8, 2))] {
-        compared += run_and_check::<64, 8>(&mixed(seed, 40, 8), OPEN, pace).1;
+        compared += run_and_check::<64, 8>(&mixed(seed, 35, 8), OPEN, pace).1;
     }
-    compared += run_and_check::<128, 16>(&mixed(11, 15, 16), OPEN, Pace(6, 6, 6)).1;
-    compared += run_and_check::<256, 32>(&mixed(21, 12, 32), OPEN, FLOWING).1;
-    compared += run_and_check::<512, 64>(&mixed(31, 12, 64), OPEN, Pace(8, 6, 6)).1;
-    assert!(compared > 300, "{compared}");
+    compared += run_and_check::<128, 16>(&mixed(11, 12, 16), OPEN, Pace(6, 6, 6)).1;
+    compared += run_and_check::<256, 32>(&mixed(21, 8, 32), OPEN, FLOWING).1;
+    compared += run_and_check::<512, 64>(&mixed(31, 8, 64), OPEN, Pace(8, 6, 6)).1;
+    assert!(compared > 200, "{compared}");
 }
 
 #[test]
@@ -470,9 +467,9 @@ fn writes_to_a_memory_flow_one_beat_per_cycle() {
         assert_eq!(out.lines[0], WRITE_LATENCY);
         out.lines[out.lines.len() - 1] + 1 - out.lines[0]
     }
-    assert_eq!(rate::<64, 8>(0, 6), 6 * 32);
-    assert_eq!(rate::<64, 8>(4, 6), 6 * 33, "unaligned: one line more than beats");
-    assert_eq!(rate::<512, 64>(0, 6), 6 * 4);
+    assert_eq!(rate::<64, 8>(0, 3), 3 * 32);
+    assert_eq!(rate::<64, 8>(4, 3), 3 * 33, "unaligned: one line more than beats");
+    assert_eq!(rate::<512, 64>(0, 3), 3 * 4);
 }
 
 #[test]
@@ -489,7 +486,7 @@ fn reads_of_a_memory_flow_one_beat_per_cycle() {
 
 #[test]
 fn the_longest_read_is_answered_with_byte_counts_down_from_4096() {
-    let (out, compared) = run_and_check::<128, 16>(&[Request::read(2, 0x3000, 1024, 15, 15)], 1, FLOWING);
+    let (out, compared) = run_and_check::<64, 8>(&[Request::read(2, 0x3000, 1024, 15, 15)], 1, FLOWING);
     assert_eq!((compared, out.completions[0].header[1] & 0xfff, out.completions[31].header[1] & 0xfff), (32, 0, 128));
     let (_, compared) = run_and_check::<64, 8>(&[Request::read(0, 0, 256, 15, 15)], 0, Pace(8, 1, 8));
     assert_eq!(compared, 8);
