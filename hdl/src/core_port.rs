@@ -19,7 +19,7 @@
 //! | `post_status`        | in  | 32    | its RX_STATUS |
 //! | `post_hash`          | in  | 32    | its RX_HASH |
 //! | `send_push`          | out | 1     | a frame to send |
-//! | `send_entry`         | out | 64    | its two words, see [`abi::transmit`] |
+//! | `send_entry`         | out | 61    | its two words, see [`abi::transmit`] |
 //! | `send_room`          | in  | 7     | TX_POST |
 //! | `sent_valid`         | in  | 1     | a buffer comes back |
 //! | `sent`               | in  | 32    | TX_DONE |
@@ -47,8 +47,10 @@
 //! | `mfa_refused`        | in  | 1     | an MFA of this processor is refused |
 //! | `refused_mfa`        | in  | 32    | it |
 //! | `ring`               | out | 1     | rings the host |
-//! | `dma_push`           | out | 1     | a descriptor |
+//! | `dma_push`           | out | 1     | a descriptor, until it is granted or refused |
 //! | `dma_descriptor`     | out | 224   | it, see [`abi::dma`] |
+//! | `dma_grant`          | in  | 1     | it is taken |
+//! | `dma_full`           | in  | 1     | it is refused, the channel has no room |
 //! | `dma_room`           | in  | 5     | DMA_PUSH |
 //! | `dma_done_valid`     | in  | 1     | a report is on show |
 //! | `dma_done`           | in  | 64    | it |
@@ -69,7 +71,7 @@
 //! | `refused`            | out | 1     | something that this processor wrote is refused |
 //!
 //! Latency: reads answer [`abi::csr::Space::read_latency`] cycles after they were taken. Throughput: one request per cycle. What goes
-//! through a queue that processors share (OUT_FREE, OUT_POST, MESSAGE_SEND, MESSAGE_TAKE) waits for its turn, and the requests behind it.
+//! through a queue that processors share (OUT_FREE, OUT_POST, DMA_PUSH, MESSAGE_SEND, MESSAGE_TAKE) waits for its turn, and the requests behind it.
 //! Reset values: the register table's.
 //! Implements: ¶66 (what a processor sees of the card), ¶68 (messages, the busy flag), ¶69 (the processor's side of the MFA queues).
 
@@ -105,7 +107,7 @@ struct Wide {
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
 struct SendWords {
     post: Bits<32>,
-    length: Bits<32>,
+    length: Bits<29>,
 }
 
 /// IRQ_STATUS from bit 1 up.
@@ -163,7 +165,7 @@ pub struct CorePort {
     pub post_status: Signal<In, Bits<32>>,
     pub post_hash: Signal<In, Bits<32>>,
     pub send_push: Signal<Out, Bit>,
-    pub send_entry: Signal<Out, Bits<64>>,
+    pub send_entry: Signal<Out, Bits<61>>,
     pub send_room: Signal<In, Bits<7>>,
     pub sent_valid: Signal<In, Bit>,
     pub sent: Signal<In, Bits<32>>,
@@ -193,6 +195,8 @@ pub struct CorePort {
     pub ring: Signal<Out, Bit>,
     pub dma_push: Signal<Out, Bit>,
     pub dma_descriptor: Signal<Out, Bits<224>>,
+    pub dma_grant: Signal<In, Bit>,
+    pub dma_full: Signal<In, Bit>,
     pub dma_room: Signal<In, Bits<5>>,
     pub dma_done_valid: Signal<In, Bit>,
     pub dma_done: Signal<In, Bits<64>>,
@@ -371,6 +375,8 @@ impl CorePort {
             ring: Default::default(),
             dma_push: Default::default(),
             dma_descriptor: Default::default(),
+            dma_grant: Default::default(),
+            dma_full: Default::default(),
             dma_room: Default::default(),
             dma_done_valid: Default::default(),
             dma_done: Default::default(),
@@ -497,7 +503,7 @@ impl Logic for CorePort {
 
         // Transmit.
         self.send_words.next.post = self.registers.data.val();
-        self.send_words.next.length = self.registers.value[0].val();
+        self.send_words.next.length = self.registers.value[0].val().get_bits::<29>(0);
         self.send_entry.next = self.send_words.val().into();
         self.send_push.next = self.registers.wrote[7].val();
         self.tx_error.next = self.registers.wrote[7].val() & !self.send_room.val().any();
@@ -555,7 +561,7 @@ impl Logic for CorePort {
         self.descriptor.next.context = self.registers.data.val();
         self.dma_descriptor.next = self.descriptor.val().into();
         self.dma_push.next = self.registers.wrote[24].val();
-        self.dma_error.next = self.registers.wrote[24].val() & !self.dma_room.val().any();
+        self.dma_error.next = self.registers.wrote[24].val() & self.dma_full.val();
         self.dma_take.next = self.registers.read[25].val();
         if self.registers.read[25].val() & self.dma_done_valid.val() {
             self.report_context.d.next = self.dma_done.val().get_bits::<32>(32);
@@ -578,7 +584,8 @@ impl Logic for CorePort {
         self.message.next = self.sending.val().into();
         self.message_error.next = false;
         self.held.next = (self.registers.read[18].val() & !self.take_outbound_done.val())
-            | (self.registers.wrote[19].val() & !self.post_outbound_done.val());
+            | (self.registers.wrote[19].val() & !self.post_outbound_done.val())
+            | (self.registers.wrote[24].val() & !self.dma_grant.val() & !self.dma_full.val());
         self.takes.next = false;
         self.take_ring.next = 0.into();
         self.taken_now.next = self.taking[2].q.val();

@@ -39,7 +39,8 @@
 //! | `table_index`        | out | 8     | word of the DMA windows and of the MSI-X table that is written or read        |
 //! | `table_wdata`        | out | 32    | its new value                                                                 |
 //! | `window_write`       | out | 1     | write that word of the DMA windows                                            |
-//! | `window_rdata`       | in  | 32    | the word of the DMA windows that `table_index` named a cycle ago              |
+//! | `window_read`        | out | 1     | read it                                                                       |
+//! | `window_rdata`       | in  | 32    | the word of the DMA windows that was read [`ANSWER`] cycles ago               |
 //! | `msix_write`         | out | 1     | write that word of the MSI-X table                                            |
 //! | `msix_rdata`         | in  | 32    | the word of the MSI-X table that `table_index` named [`ANSWER`] cycles ago    |
 //! | `msix_pending`       | in  | 64    | MSIX_PENDING                                                                  |
@@ -57,7 +58,7 @@
 //! | `out_posted`         | out | 1     | the outbound post queue is not empty                                          |
 //! | `in_waits_i`         | out | 1     | the inbound free queue of processor i is not empty                            |
 //! | `host_irq`           | out | 1     | I2O's level interrupt: the outbound post queue is not empty, and not masked   |
-//! | `error_e`            | in  | 1     | error e of ERROR_STATUS happens, e in 0..6                                    |
+//! | `error_e`            | in  | 1     | error e of ERROR_STATUS happens, e in 0..7                                    |
 //! | `refused_mfa`        | in  | 32    | the MFA that error 0 is about                                                 |
 //! | `error_pending`      | out | 1     | a bit of ERROR_STATUS is set                                                  |
 //! | `ring_i`             | in  | 1     | processor i rings                                                             |
@@ -155,6 +156,7 @@ pub struct Csr {
     pub table_index: Signal<Out, Bits<8>>,
     pub table_wdata: Signal<Out, Bits<32>>,
     pub window_write: Signal<Out, Bit>,
+    pub window_read: Signal<Out, Bit>,
     pub window_rdata: Signal<In, Bits<32>>,
     pub msix_write: Signal<Out, Bit>,
     pub msix_rdata: Signal<In, Bits<32>>,
@@ -201,8 +203,6 @@ pub struct Csr {
     // What is kept here.
     outbound_mask: DFF<Bits<32>>,
     outbound_posted: Signal<Local, Bit>,
-    pushes: Signal<Local, Bit>,
-    happens: Vec<Signal<Local, Bit>>,
     error_bit: Vec<DFF<Bit>>,
     error_word: Concat<32>,
     refused: DFF<Bits<32>>,
@@ -227,6 +227,7 @@ pub struct Csr {
     total_kept: DFF<Bits<64>>,
     from_totals: DFF<Bit>,
     from_high: DFF<Bit>,
+    from_windows: DFF<Bit>,
     from_msix: DFF<Bit>,
     from_taken: DFF<Bit>,
     high_kept: DFF<Bits<32>>,
@@ -349,6 +350,7 @@ impl Csr {
             table_index: Default::default(),
             table_wdata: Default::default(),
             window_write: Default::default(),
+            window_read: Default::default(),
             window_rdata: Default::default(),
             msix_write: Default::default(),
             msix_rdata: Default::default(),
@@ -367,7 +369,7 @@ impl Csr {
             out_posted: Default::default(),
             in_waits: many(n),
             host_irq: Default::default(),
-            error: many(6),
+            error: many(7),
             refused_mfa: Default::default(),
             error_pending: Default::default(),
             ring: many(n),
@@ -393,8 +395,6 @@ impl Csr {
             in_pending: Default::default(),
             outbound_mask: Default::default(),
             outbound_posted: Default::default(),
-            pushes: Default::default(),
-            happens: many(7),
             error_bit: many(7),
             error_word: Default::default(),
             refused: Default::default(),
@@ -417,6 +417,7 @@ impl Csr {
             total_kept: Default::default(),
             from_totals: Default::default(),
             from_high: Default::default(),
+            from_windows: Default::default(),
             from_msix: Default::default(),
             from_taken: Default::default(),
             high_kept: Default::default(),
@@ -453,7 +454,7 @@ impl Logic for Csr {
             asked_high
         );
         dff_setup!(self, clock, asked_windows, asked_msix, asked_taken, fast, fast_valid, total_kept, from_totals);
-        dff_setup!(self, clock, from_high, from_msix, from_taken, high_kept, answer_valid, answer);
+        dff_setup!(self, clock, from_high, from_windows, from_msix, from_taken, high_kept, answer_valid, answer);
         self.registers.clock.next = self.clock.val();
         self.registers.reset.next = self.reset.val();
         self.registers.valid.next = self.host_valid.val();
@@ -506,7 +507,6 @@ impl Logic for Csr {
         self.descriptor.next.context = self.registers.data.val();
         self.dma_descriptor.next = self.descriptor.val().into();
         self.dma_push.next = self.registers.wrote[4].val();
-        self.pushes.next = self.registers.wrote[4].val();
         self.dma_take.next = self.registers.read[5].val();
         if self.registers.read[5].val() & self.dma_done_valid.val() {
             self.report_context.d.next = self.dma_done.val().get_bits::<32>(32);
@@ -535,14 +535,10 @@ impl Logic for Csr {
             self.rung_word.element[b].next = false;
         }
         self.error_pending.next = false;
-        for e in 0..6 {
-            self.happens[e].next = self.error[e].val();
-        }
-        self.happens[6].next = self.pushes.val() & !self.dma_room.val().any();
         for e in 0..7 {
             self.error_bit[e].clock.next = self.clock.val();
             self.error_bit[e].d.next = !self.reset.val()
-                & (self.happens[e].val()
+                & (self.error[e].val()
                     | (self.error_bit[e].q.val()
                         & !(self.registers.wrote[1].val() & self.registers.data.val().get_bit(e))));
             self.error_word.element[e].next = self.error_bit[e].q.val();
@@ -583,6 +579,7 @@ impl Logic for Csr {
         self.table_index.next = self.word_place.val().get_bits::<8>(0);
         self.table_wdata.next = self.registers.data.val();
         self.window_write.next = self.writing.val() & self.in_windows.val();
+        self.window_read.next = self.reading.val() & self.in_windows.val();
         self.msix_write.next = self.writing.val() & self.in_msix.val();
 
         // The I2O pages.
@@ -633,12 +630,10 @@ impl Logic for Csr {
         if self.asked_reta.q.val() {
             self.fast.d.next = bit_cast::<32, 4>(self.reta_rdata.val());
         }
-        if self.asked_windows.q.val() {
-            self.fast.d.next = self.window_rdata.val();
-        }
         self.total_kept.d.next = self.total.val();
         self.from_totals.d.next = self.asked_totals.q.val();
         self.from_high.d.next = self.asked_high.q.val();
+        self.from_windows.d.next = self.asked_windows.q.val();
         self.from_msix.d.next = self.asked_msix.q.val();
         self.from_taken.d.next = self.asked_taken.q.val();
 
@@ -652,6 +647,9 @@ impl Logic for Csr {
             if self.fast_valid.q.val() & !self.from_high.q.val() {
                 self.high_kept.d.next = self.total_kept.q.val().get_bits::<32>(32);
             }
+        }
+        if self.from_windows.q.val() {
+            self.answer.d.next = self.window_rdata.val();
         }
         if self.from_msix.q.val() {
             self.answer.d.next = self.msix_rdata.val();

@@ -55,6 +55,7 @@ use crate::core_port::CorePort;
 use crate::csr::{self, Csr};
 use crate::cycle_counter::CycleCounter;
 use crate::dispatch::{self, Dispatch};
+use crate::dma::{self, Dma};
 use crate::emit::{EmitError, Emitted, emit};
 use crate::flow_hash::FlowHash;
 use crate::frame_buffer::{self, FrameBuffer};
@@ -62,19 +63,24 @@ use crate::many;
 use crate::memory_arbiter::{self, MemoryArbiter};
 use crate::message_queue::MessageQueue;
 use crate::mfa_queues::{self, MfaQueues};
-use crate::msix::Msix;
+use crate::msix::{self, Msix};
 use crate::reta;
 use crate::stats::{self, Stats};
 use crate::stream::{self, FrameIngress};
 use crate::tlp_egress::TlpEgress;
 use crate::tlp_ingress::TlpIngress;
+use crate::transmit::Transmit;
 use crate::verdict_queue::VerdictQueue;
 
 /// Every block that fills or clears a memory in reset has the time for it.
 const _: () = assert!(RESET_CYCLES >= reta::RESET_CYCLES && RESET_CYCLES >= stats::RESET_CYCLES);
 
 /// The register file waits as long for its answers as those take.
-const _: () = assert!(csr::ANSWER == mfa_queues::HOST_LATENCY);
+const _: () = assert!(
+    csr::ANSWER == mfa_queues::HOST_LATENCY
+        && csr::ANSWER == dma::WINDOW_READ_LATENCY
+        && csr::ANSWER == msix::READ_LATENCY
+);
 
 /// Bits of Toeplitz input taken a cycle: a flow's headers need at least 34 bytes, so at W = 64 flows come at most every 5 cycles.
 const fn chunk(width: usize) -> usize {
@@ -177,6 +183,8 @@ pub struct Nic<const W: usize, const KEEP: usize, const CHUNK: usize, const WIND
     busy_all: Concat<16>,
     message_queue: Vec<MessageQueue>,
     mfa_queues: MfaQueues,
+    transmit: Transmit<W, KEEP>,
+    dma: Dma<W, KEEP>,
     tlp_ingress: TlpIngress<W>,
     completer: Completer<W, KEEP>,
     msix: Msix,
@@ -244,6 +252,8 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             busy_all: Default::default(),
             message_queue: (0..n).map(|_| MessageQueue::new(n)).collect(),
             mfa_queues: MfaQueues::new(n, params.mfa_depth()),
+            transmit: Transmit::new(n),
+            dma: Dma::new(n),
             tlp_ingress: Default::default(),
             completer: Completer::new(n),
             msix: Msix::new(4 + 2 * n),
@@ -391,10 +401,10 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.mfa_queues.host_free_outbound.next = self.csr.free_outbound.val();
         self.mfa_queues.host_page.next = self.csr.page.val();
         self.mfa_queues.host_wdata.next = self.csr.mfa.val();
-        self.mfa_queues.post_valid.next = false;
-        self.mfa_queues.post_outbound.next = false;
-        self.mfa_queues.post_page.next = 0.into();
-        self.mfa_queues.post_mfa.next = 0.into();
+        self.mfa_queues.post_valid.next = self.dma.post_valid.val();
+        self.mfa_queues.post_outbound.next = self.dma.post_outbound.val();
+        self.mfa_queues.post_page.next = self.dma.post_page.val();
+        self.mfa_queues.post_mfa.next = self.dma.post_mfa.val();
         for i in 0..self._processors {
             self.mfa_queues.in_base[i].next = self.core_port[i].in_base.val();
             self.mfa_queues.in_size[i].next = self.core_port[i].in_size.val();
@@ -423,43 +433,77 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         }
 
         // Transmit.
+        self.transmit.clock.next = self.clock.val();
+        self.transmit.reset.next = self.reset.val();
         for i in 0..self._processors {
-            self.core_port[i].send_room.next = 0.into();
-            self.core_port[i].sent_valid.next = false;
-            self.core_port[i].sent.next = 0.into();
+            self.transmit.send_push[i].next = self.core_port[i].send_push.val();
+            self.transmit.send_entry[i].next = self.core_port[i].send_entry.val();
+            self.transmit.done_take[i].next = self.core_port[i].sent_take.val();
+            self.core_port[i].send_room.next = self.transmit.send_room[i].val();
+            self.core_port[i].sent_valid.next = self.transmit.done_valid[i].val();
+            self.core_port[i].sent.next = self.transmit.done_entry[i].val();
         }
-        self.tx_tdata.next = 0.into();
-        self.tx_tkeep.next = 0.into();
-        self.tx_tvalid.next = false;
-        self.tx_tlast.next = false;
-        self.memory.reader_valid[0].next = false;
-        self.memory.reader_processor[0].next = 0.into();
-        self.memory.reader_address[0].next = 0.into();
+        self.tx_tdata.next = self.transmit.tx_tdata.val();
+        self.tx_tkeep.next = self.transmit.tx_tkeep.val();
+        self.tx_tvalid.next = self.transmit.tx_tvalid.val();
+        self.tx_tlast.next = self.transmit.tx_tlast.val();
+        self.transmit.tx_tready.next = self.tx_tready.val();
+        self.memory.reader_valid[0].next = self.transmit.read_valid.val();
+        self.memory.reader_processor[0].next = self.transmit.read_processor.val();
+        self.memory.reader_address[0].next = self.transmit.read_address.val();
+        self.transmit.read_grant.next = self.memory.reader_grant[0].val();
+        self.transmit.read_data.next = self.memory.reader_data[0].val();
 
         // DMA.
-        self.csr.window_rdata.next = 0.into();
+        self.dma.clock.next = self.clock.val();
+        self.dma.reset.next = self.reset.val();
+        self.dma.max_payload.next = self.csr.max_payload.val();
+        self.dma.max_read.next = self.csr.max_read.val();
+        self.dma.requester.next = self.csr.pcie_id.val();
+        self.dma.timeout.next = self.csr.dma_timeout.val();
+        self.dma.window_write.next = self.csr.window_write.val();
+        self.dma.window_read.next = self.csr.window_read.val();
+        self.dma.window_index.next = self.csr.table_index.val();
+        self.dma.window_wdata.next = self.csr.table_wdata.val();
+        self.csr.window_rdata.next = self.dma.window_rdata.val();
         for i in 0..self._processors {
-            self.core_port[i].dma_room.next = 0.into();
-            self.core_port[i].dma_done_valid.next = false;
-            self.core_port[i].dma_done.next = 0.into();
+            self.dma.push[i].next = self.core_port[i].dma_push.val();
+            self.dma.push_data[i].next = self.core_port[i].dma_descriptor.val();
+            self.dma.done_take[i].next = self.core_port[i].dma_take.val();
+            self.core_port[i].dma_grant.next = self.dma.push_grant[i].val();
+            self.core_port[i].dma_full.next = self.dma.push_refused[i].val();
+            self.core_port[i].dma_room.next = self.dma.room[i].val();
+            self.core_port[i].dma_done_valid.next = self.dma.done_valid[i].val();
+            self.core_port[i].dma_done.next = self.dma.done_data[i].val();
             // The host's channel is the last one.
-            self.csr.dma_room.next = 0.into();
-            self.csr.dma_done_valid.next = false;
-            self.csr.dma_done.next = 0.into();
+            self.dma.push[i + 1].next = self.csr.dma_push.val();
+            self.dma.push_data[i + 1].next = self.csr.dma_descriptor.val();
+            self.dma.done_take[i + 1].next = self.csr.dma_take.val();
+            self.csr.error[6].next = self.dma.push_refused[i + 1].val();
+            self.csr.dma_room.next = self.dma.room[i + 1].val();
+            self.csr.dma_done_valid.next = self.dma.done_valid[i + 1].val();
+            self.csr.dma_done.next = self.dma.done_data[i + 1].val();
         }
-        self.memory.reader_valid[1].next = false;
-        self.memory.reader_processor[1].next = 0.into();
-        self.memory.reader_address[1].next = 0.into();
-        self.memory.writer_valid[0].next = false;
-        self.memory.writer_processor[0].next = 0.into();
-        self.memory.writer_address[0].next = 0.into();
-        self.memory.writer_data[0].next = 0.into();
-        self.memory.writer_strobe[0].next = 0.into();
-        self.memory.writer_valid[1].next = false;
-        self.memory.writer_processor[1].next = 0.into();
-        self.memory.writer_address[1].next = 0.into();
-        self.memory.writer_data[1].next = 0.into();
-        self.memory.writer_strobe[1].next = 0.into();
+        self.dma.post_ready.next = self.mfa_queues.post_ready.val();
+        self.dma.post_done.next = self.mfa_queues.post_done.val();
+        self.dma.post_refused.next = self.mfa_queues.post_refused.val();
+        self.memory.reader_valid[1].next = self.dma.read_valid.val();
+        self.memory.reader_processor[1].next = self.dma.read_processor.val();
+        self.memory.reader_address[1].next = self.dma.read_address.val();
+        self.dma.read_grant.next = self.memory.reader_grant[1].val();
+        self.dma.read_data.next = self.memory.reader_data[1].val();
+        self.memory.writer_valid[0].next = self.dma.fill_valid.val();
+        self.memory.writer_processor[0].next = self.dma.fill_processor.val();
+        self.memory.writer_address[0].next = self.dma.fill_address.val();
+        self.memory.writer_data[0].next = self.dma.fill_data.val();
+        self.memory.writer_strobe[0].next = self.dma.fill_strobe.val();
+        self.dma.fill_grant.next = self.memory.writer_grant[0].val();
+        self.memory.writer_valid[1].next = self.dma.copy_valid.val();
+        self.memory.writer_processor[1].next = self.dma.copy_processor.val();
+        self.memory.writer_address[1].next = self.dma.copy_address.val();
+        self.memory.writer_data[1].next = self.dma.copy_data.val();
+        self.memory.writer_strobe[1].next = self.dma.copy_strobe.val();
+        self.dma.copy_grant.next = self.memory.writer_grant[1].val();
 
         // TLPs from the host.
         self.tlp_ingress.clock.next = self.clock.val();
@@ -470,7 +514,11 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.tlp_ingress.tlp_tvalid.next = self.tlp_rx_tvalid.val();
         self.tlp_ingress.tlp_tlast.next = self.tlp_rx_tlast.val();
         self.tlp_rx_tready.next = self.tlp_ingress.tlp_tready.val();
-        self.tlp_ingress.completion_tready.next = false;
+        self.dma.cpl_tdata.next = self.tlp_ingress.completion_tdata.val();
+        self.dma.cpl_theader.next = self.tlp_ingress.completion_theader.val();
+        self.dma.cpl_tvalid.next = self.tlp_ingress.completion_tvalid.val();
+        self.dma.cpl_tlast.next = self.tlp_ingress.completion_tlast.val();
+        self.tlp_ingress.completion_tready.next = self.dma.cpl_tready.val();
 
         self.completer.clock.next = self.clock.val();
         self.completer.reset.next = self.reset.val();
@@ -518,7 +566,7 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.msix.happens[3].next = false;
         for i in 0..self._processors {
             // The host's DMA channel is the last one.
-            self.msix.level[2].next = false;
+            self.msix.level[2].next = self.dma.done_valid[i + 1].val();
             self.msix.level[2 * i + 4].next = self.csr.rung[i].val();
             self.msix.happens[2 * i + 4].next = self.core_port[i].ring.val();
             self.msix.level[2 * i + 5].next = self.csr.in_waits[i].val();
@@ -537,12 +585,14 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.tlp_egress.message_address.next = self.msix.message_address.val();
         self.tlp_egress.message_data.next = self.msix.message_data.val();
         self.msix.message_ready.next = self.tlp_egress.message_ready.val();
-        self.tlp_egress.read_valid.next = false;
-        self.tlp_egress.read_header.next = 0.into();
-        self.tlp_egress.write_tdata.next = 0.into();
-        self.tlp_egress.write_theader.next = 0.into();
-        self.tlp_egress.write_tvalid.next = false;
-        self.tlp_egress.write_tlast.next = false;
+        self.tlp_egress.read_valid.next = self.dma.mrd_tvalid.val();
+        self.tlp_egress.read_header.next = self.dma.mrd_theader.val();
+        self.dma.mrd_tready.next = self.tlp_egress.read_ready.val();
+        self.tlp_egress.write_tdata.next = self.dma.mwr_tdata.val();
+        self.tlp_egress.write_theader.next = self.dma.mwr_theader.val();
+        self.tlp_egress.write_tvalid.next = self.dma.mwr_tvalid.val();
+        self.tlp_egress.write_tlast.next = self.dma.mwr_tlast.val();
+        self.dma.mwr_tready.next = self.tlp_egress.write_tready.val();
         self.tlp_tx_tdata.next = self.tlp_egress.tlp_tdata.val();
         self.tlp_tx_theader.next = self.tlp_egress.tlp_theader.val();
         self.tlp_tx_tvalid.next = self.tlp_egress.tlp_tvalid.val();
@@ -567,9 +617,9 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.csr.error[0].next = self.mfa_queues.host_refused.val();
         self.csr.error[1].next = self.tlp_ingress.malformed.val();
         self.csr.error[2].next = self.completer.unsupported.val();
-        self.csr.error[3].next = false;
-        self.csr.error[4].next = false;
-        self.csr.error[5].next = false;
+        self.csr.error[3].next = self.dma.unexpected.val();
+        self.csr.error[4].next = self.dma.timed_out.val();
+        self.csr.error[5].next = self.dma.failed.val();
         self.host_irq.next = self.csr.host_irq.val();
 
         // Counters.
@@ -588,17 +638,17 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         }
         self.stats.pulse[9].next = self.tlp_ingress.malformed.val();
         self.stats.pulse[10].next = self.completer.unsupported.val();
-        self.stats.pulse[11].next = false;
-        self.stats.pulse[12].next = false;
-        self.stats.pulse[13].next = false;
+        self.stats.pulse[11].next = self.dma.unexpected.val();
+        self.stats.pulse[12].next = self.dma.timed_out.val();
+        self.stats.pulse[13].next = self.dma.failed.val();
         self.stats.pulse[14].next = self.mfa_queues.host_refused.val();
         self.stats.pulse[15].next = self.tlp_egress.message_ready.val();
         for i in 0..self._processors {
             for k in 0..4 {
                 self.stats.grow[8 * i + k + 32].next = self.dispatch.count[4 * i + k + 32].val();
             }
-            self.stats.pulse[8 * i + 36].next = false;
-            self.stats.grow[8 * i + 37].next = 0.into();
+            self.stats.pulse[8 * i + 36].next = self.transmit.sent[i].val();
+            self.stats.grow[8 * i + 37].next = self.transmit.sent_bytes[i].val();
             self.stats.pulse[8 * i + 38].next = self.core_port[i].refused.val();
         }
     }

@@ -23,7 +23,7 @@
 //! | `tx_tready`      | in  | 1     | it is taken in this cycle                                                       |
 //! | `tx_tlast`       | out | 1     | last beat of a frame                                                            |
 //! | `sent_i`         | out | 1     | a frame of processor i has left                                                 |
-//! | `sent_bytes`     | out | 14    | its length as it was handed in                                                  |
+//! | `sent_bytes_i`   | out | 15    | its length as it was handed in; 0 in other cycles                               |
 //! | `no_credit_i`    | out | 1     | processor i pushed without credit; the frame is lost                            |
 //! | `bad_length_i`   | out | 1     | a frame of processor i came back unsent, as its length is not that of a frame   |
 //!
@@ -109,7 +109,7 @@ pub struct Transmit<const W: usize, const KEEP: usize> {
     pub tx_tready: Signal<In, Bit>,
     pub tx_tlast: Signal<Out, Bit>,
     pub sent: Vec<Signal<Out, Bit>>,
-    pub sent_bytes: Signal<Out, Bits<14>>,
+    pub sent_bytes: Vec<Signal<Out, Bits<15>>>,
     pub no_credit: Vec<Signal<Out, Bit>>,
     pub bad_length: Vec<Signal<Out, Bit>>,
     // The processors' side.
@@ -193,7 +193,7 @@ impl<const W: usize, const KEEP: usize> Transmit<W, KEEP> {
             tx_tready: Default::default(),
             tx_tlast: Default::default(),
             sent: many(processors),
-            sent_bytes: Default::default(),
+            sent_bytes: many(processors),
             no_credit: many(processors),
             bad_length: many(processors),
             room: many(processors),
@@ -407,12 +407,15 @@ impl<const W: usize, const KEEP: usize> Logic for Transmit<W, KEEP> {
             self.done_address.d.next = self.owners.head_data.val().get_bits::<24>(4);
         }
         self.done_length.d.next = self.owners.head_data.val().get_bits::<14>(28);
-        self.sent_bytes.next = self.done_length.q.val();
         self.done_entry_now.next.address = self.done_address.q.val();
         self.done_entry_now.next.bad = self.done_bad.q.val();
         for i in 0..self._processors {
             self.done_here[i].next = self.done.q.val() & (self.done_processor.q.val() == i.to_bits());
             self.sent[i].next = self.done_here[i].val() & !self.done_bad.q.val();
+            self.sent_bytes[i].next = 0.into();
+            if self.done_here[i].val() & !self.done_bad.q.val() {
+                self.sent_bytes[i].next = bit_cast::<15, 14>(self.done_length.q.val());
+            }
             self.bad_length[i].next = self.done_here[i].val() & self.done_bad.q.val();
             self.done_of[i].push.next = self.done_here[i].val();
             self.done_of[i].push_data.next = self.done_entry_now.val().into();

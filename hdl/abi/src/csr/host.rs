@@ -300,7 +300,7 @@ registers! {
     PROCESSOR_POST_FULL = processor_counter(counters::PROCESSOR_POST_FULL)
     "Frames processor i sent."
     PROCESSOR_SENT = processor_counter(counters::PROCESSOR_SENT)
-    "Bytes processor i sent, padding included."
+    "Bytes processor i sent, without padding."
     PROCESSOR_SENT_BYTES = processor_counter(counters::PROCESSOR_SENT_BYTES)
     "What processor i wrote and was refused: buffers, frames, descriptors, messages, MFAs."
     PROCESSOR_REFUSED = processor_counter(counters::PROCESSOR_REFUSED)
