@@ -43,6 +43,8 @@
 //! of a frame's first beat to its first write to `mem`, the same for every frame whose first [`abi::limits::HEADER_DEPTH`] bytes arrive
 //! without gaps. Throughput: one beat per cycle, for ever.
 
+use std::thread;
+
 use abi::csr::host::counters;
 use abi::limits::RESET_CYCLES;
 use abi::params::NicParams;
@@ -102,12 +104,24 @@ pub fn latency(params: NicParams) -> usize {
 
 /// The card's Verilog; its top module is called `nic`.
 pub fn emit_nic(params: NicParams) -> Result<Emitted, EmitError> {
-    match params.width() {
+    with_room(move || match params.width() {
         64 => emit(&mut Nic::<64, 8, 64, 95>::new(params), "nic"),
         128 => emit(&mut Nic::<128, 16, 96, 127>::new(params), "nic"),
         256 => emit(&mut Nic::<256, 32, 160, 191>::new(params), "nic"),
         _ => emit(&mut Nic::<512, 64, 288, 319>::new(params), "nic"),
-    }
+    })
+}
+
+/// Runs `work` on a stack that holds the whole card by value, several times over: unoptimised code moves it about.
+fn with_room<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    const STACK: usize = 256 << 20;
+    thread::scope(|scope| {
+        let worker = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        match worker.expect("a thread can be started").join() {
+            Ok(value) => value,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 /// The classifier's Verilog, for measuring it alone; its top module is called `classifier`.
