@@ -8,6 +8,7 @@ use ::cosim::bridge::{BridgeError, Digest, Inputs, Nic};
 use ::cosim::card::{Card, Surroundings};
 use ::cosim::mutate::Mutator;
 use ::cosim::reference::DispatchConfig;
+use ::cosim::rig::RigError;
 use ::cosim::source::Outgoing;
 use abi::params::NicParams;
 use clap::Args;
@@ -160,7 +161,7 @@ fn bridge(name: &str) -> Result<Bridge, Failure> {
         } else {
             cpp_loop().and_then(|l| Ok((tick()?, l)))
         };
-        let (ticked, looped) = both.map_err(|e| Failure::Card(e.into()))?;
+        let (ticked, looped) = both.map_err(|e| Failure::Card(RigError::from(e).into()))?;
         if ticked.1 != looped.1 {
             return Err(Failure::Check(format!("{name}: the bridge and the loop in C++ saw different outputs")));
         }
