@@ -64,7 +64,7 @@ pub struct Checksum<const W: usize, const KEEP: usize> {
 
 impl<const W: usize, const KEEP: usize> Default for Checksum<W, KEEP> {
     fn default() -> Self {
-        assert!(KEEP * 8 == W && W % 64 == 0 && W <= 512);
+        assert!(KEEP * 8 == W && W.is_multiple_of(64) && W <= 512);
         Self {
             clock: Default::default(),
             reset: Default::default(),
