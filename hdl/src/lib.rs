@@ -80,6 +80,11 @@ pub mod verdict_queue;
 pub mod window_writer;
 pub mod word_decode;
 
+/// An array of signals or blocks, whose length is known only to the constructor.
+fn many<T: Default>(n: usize) -> Vec<T> {
+    (0..n).map(|_| T::default()).collect()
+}
+
 /// Seeded numbers for the unit tests.
 #[cfg(test)]
 mod random {
@@ -98,9 +103,4 @@ mod random {
             (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % n
         }
     }
-}
-
-/// An array of signals or blocks, whose length is known only to the constructor.
-fn many<T: Default>(n: usize) -> Vec<T> {
-    (0..n).map(|_| T::default()).collect()
 }
