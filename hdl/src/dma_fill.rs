@@ -127,6 +127,9 @@ pub struct DmaFill<const W: usize, const KEEP: usize> {
     settling: DFF<Bits<18>>,
     status: Signal<Local, Bits<4>>,
     error_told: DFF<Bit>,
+    tells: DFF<Bit>,
+    told_id: DFF<Bits<9>>,
+    told_status: DFF<Bits<4>>,
     wrong: DFF<Bit>,
     wrong_id: DFF<Bits<9>>,
     settled: Signal<Local, Bit>,
@@ -210,6 +213,9 @@ impl<const W: usize, const KEEP: usize> Default for DmaFill<W, KEEP> {
             settling: Default::default(),
             status: Default::default(),
             error_told: Default::default(),
+            tells: Default::default(),
+            told_id: Default::default(),
+            told_status: Default::default(),
             wrong: Default::default(),
             wrong_id: Default::default(),
             settled: Default::default(),
@@ -229,7 +235,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
     fn update(&mut self) {
         dff_setup!(self, clock, waits, waiting, active, drops, lines_left, at_first, first_keep, last_keep, active_id);
         dff_setup!(self, clock, is_short, at_start, address, settles, settle_ends, settles_lost, settling);
-        dff_setup!(self, clock, error_told, wrong, wrong_id);
+        dff_setup!(self, clock, error_told, tells, told_id, told_status, wrong, wrong_id);
         self.aligner.clock.next = self.clock.val();
         self.aligner.reset.next = self.reset.val();
         self.order.clock.next = self.clock.val();
@@ -337,8 +343,10 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
             self.address_now.next = self.head.val().get_bits::<24>(7);
         }
         self.status.next = self.settling.q.val().get_bits::<4>(0);
-        self.settled.next =
-            self.settles.q.val() & !self.wrong.q.val() & (!self.status.val().any() | self.error_told.q.val());
+        self.settled.next = self.settles.q.val()
+            & !self.wrong.q.val()
+            & !self.tells.q.val()
+            & (!self.status.val().any() | self.error_told.q.val());
         self.room_to_settle.next = !self.settles.q.val() | self.settled.val();
         self.write_valid.next = self.aligner.beat_valid.val()
             & self.order.head_valid.val()
@@ -369,18 +377,26 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
             self.settles_lost.d.next = self.head.val().get_bit(2);
             self.settling.d.next = self.head.val().get_bits::<18>(31);
         }
-        self.error_valid.next =
-            self.wrong.q.val() | (self.settles.q.val() & self.status.val().any() & !self.error_told.q.val());
-        self.error_id.next = self.settling.q.val().get_bits::<9>(9);
-        self.error_status.next = self.status.val();
-        if self.wrong.q.val() {
-            self.error_id.next = self.wrong_id.q.val();
-            self.error_status.next = self.wrong_length.val();
+        // One error at a time is told, and does not change until it is taken.
+        if self.error_ready.val() {
+            self.tells.d.next = false;
         }
-        if self.error_valid.val() & self.error_ready.val() {
-            self.wrong.d.next = false;
-            self.error_told.d.next = !self.wrong.q.val();
+        if !self.tells.q.val() {
+            self.told_id.d.next = self.settling.q.val().get_bits::<9>(9);
+            self.told_status.d.next = self.status.val();
+            if self.wrong.q.val() {
+                self.told_id.d.next = self.wrong_id.q.val();
+                self.told_status.d.next = self.wrong_length.val();
+                self.tells.d.next = true;
+                self.wrong.d.next = false;
+            } else if self.settles.q.val() & self.status.val().any() & !self.error_told.q.val() {
+                self.tells.d.next = true;
+                self.error_told.d.next = true;
+            }
         }
+        self.error_valid.next = self.tells.q.val();
+        self.error_id.next = self.told_id.q.val();
+        self.error_status.next = self.told_status.q.val();
         if self.goes_wrong.val() {
             self.wrong.d.next = true;
             self.wrong_id.d.next = self.active_id.q.val();
@@ -398,6 +414,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
             self.at_start.d.next = true;
             self.settles.d.next = false;
             self.error_told.d.next = false;
+            self.tells.d.next = false;
             self.wrong.d.next = false;
         }
     }

@@ -119,7 +119,7 @@ fn torture(engine: &Engine, seed: u64, jobs: usize, longest: u64, faults: &[Faul
         around.cpl_valid = around.cpl_valid.max(128);
         around.fault = [10, 60, 256][random.below(3) as usize];
         around.faults = faults.to_vec();
-        around.stray = random.below(2) * 6;
+        around.stray = random.below(2);
     }
     let mut bench = Bench::new(engine, seed, around);
     open_all(&mut bench);

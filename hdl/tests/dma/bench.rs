@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// The card's requester ID.
 const REQUESTER: u32 = 0x0142;
+/// Stands for the tag of a completion that no request waits for.
+const STRAY: u32 = 99;
 /// Cycles without a sign of life after which a test fails.
 const PATIENCE: u64 = 50_000;
 
@@ -214,6 +216,8 @@ pub struct Bench<'a> {
     taking: Vec<bool>,
     lines: VecDeque<Vec<u8>>,
     tags: BTreeMap<u32, u64>,
+    /// No read is taken before this cycle.
+    reads_from: u64,
     cpls: VecDeque<Cpl>,
     sending: Option<(Cpl, usize)>,
     /// A beat that was offered stays.
@@ -285,6 +289,7 @@ impl<'a> Bench<'a> {
             taking: vec![false; channels],
             lines: VecDeque::from(vec![vec![0; engine.width / 8]; READ_LATENCY]),
             tags: BTreeMap::new(),
+            reads_from: 0,
             cpls: VecDeque::new(),
             sending: None,
             offering: false,
@@ -420,6 +425,9 @@ impl<'a> Bench<'a> {
         if fault == Fault::Late {
             due = self.cycle + self.around.timeout * 8 / 5;
         }
+        if std::env::var("DMA_TRACE").is_ok() {
+            println!("{} read {address:x} {bytes} tag {tag} job {job} {fault:?}", self.cycle);
+        }
         let end = address + bytes;
         let mut at = address;
         let mut list = vec![];
@@ -538,7 +546,7 @@ impl<'a> Bench<'a> {
         let dw0 = u32::from(dws > 0) << 30 | 0x0A00_0000 | dws;
         let header =
             [dw0, self.random.below(1 << 12) as u32, requester << 16 | tag << 8 | self.random.below(128) as u32, 0];
-        self.cpls.push_front(Cpl { header, payload: vec![0x88; 4 * dws as usize], due: 0, tag: 99 });
+        self.cpls.push_front(Cpl { header, payload: vec![0x88; 4 * dws as usize], due: 0, tag: STRAY });
         self.count("strays", 1);
     }
 
@@ -582,14 +590,20 @@ impl<'a> Bench<'a> {
         }
         let reads = self.chance(self.around.window_reads);
         self.dut.set("window_read", u64::from(reads));
-        let (mrd_ready, mwr_ready) = (self.chance(self.around.mrd_ready), self.chance(self.around.mwr_ready));
+        if self.chance(self.around.stray) {
+            self.stray();
+        }
+        // Its tag must stay unused until it has come, and all headers before it have been judged.
+        let strays = self.cpls.iter().chain(self.sending.iter().map(|(cpl, _)| cpl)).any(|cpl| cpl.tag == STRAY);
+        if strays {
+            self.reads_from = self.cycle + 100;
+        }
+        let mrd_ready = self.chance(self.around.mrd_ready) && self.cycle >= self.reads_from;
+        let mwr_ready = self.chance(self.around.mwr_ready);
         self.dut.set("mrd_tready", u64::from(mrd_ready));
         self.dut.set("mwr_tready", u64::from(mwr_ready));
 
         // Completions.
-        if self.chance(self.around.stray) {
-            self.stray();
-        }
         if self.sending.is_none() {
             let mut ready: Vec<usize> = vec![];
             let mut blocked: Vec<u32> = vec![];
@@ -703,13 +717,17 @@ impl<'a> Bench<'a> {
             self.offering = false;
             self.live();
             if let Some((cpl, at)) = &mut self.sending {
+                if *at == 0 && std::env::var("DMA_TRACE").is_ok() {
+                    println!("{} completion {:x?}", self.cycle, cpl.header);
+                }
+                let tag = cpl.tag;
                 *at += self.keep;
                 if *at >= cpl.payload.len() {
-                    let tag = cpl.tag;
                     self.sending = None;
-                    if !self.cpls.iter().any(|cpl| cpl.tag == tag) {
-                        self.tags.insert(tag, 0);
-                    }
+                }
+                // With the header of the last completion the card knows that no more will come.
+                if !self.cpls.iter().any(|cpl| cpl.tag == tag) {
+                    self.tags.insert(tag, 0);
                 }
             }
         }
@@ -725,6 +743,9 @@ impl<'a> Bench<'a> {
             (self.dut.is("timed_out"), "timed out"),
             (self.dut.is("failed"), "failed"),
         ] {
+            if pulse && std::env::var("DMA_TRACE").is_ok() {
+                println!("{} {what}", self.cycle);
+            }
             self.count(what, u64::from(pulse));
         }
         for c in 0..=self.processors {
@@ -792,6 +813,9 @@ impl<'a> Bench<'a> {
                 self.retired += 1;
                 let (more, refused) = (job.descriptor.flags & control::MORE != 0, job.posts == Some(false));
                 let context = job.descriptor.context;
+                if std::env::var("DMA_TRACE").is_ok() {
+                    println!("{} {c} job {number} {:x?} {:?} {own:?}", self.cycle, job.descriptor, job.faults);
+                }
                 statuses.push(own);
                 if !more {
                     let first = statuses
@@ -802,7 +826,12 @@ impl<'a> Bench<'a> {
                     let status = completion.status().map_or(15, |s| s as u32);
                     let cycle = self.cycle;
                     assert_eq!(completion.context(), context, "cycle {cycle}, channel {c}");
-                    assert!(first.contains(&status), "cycle {cycle}, channel {c}: {status}, not {first:?}");
+                    assert!(
+                        first.contains(&status),
+                        "cycle {cycle}, channel {c}: {status}, not {first:?}: {:x?} {:?}",
+                        job.descriptor,
+                        job.faults
+                    );
                     assert_eq!(u64::from(completion.bytes()), bytes.min(0xF_FFFF), "cycle {cycle}, channel {c}");
                     break;
                 }
