@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-fpga demo test lint fmax clean
+.PHONY: help setup setup-fpga setup-formal demo test lint fmax prove clean
 
 # The card that `make fmax` measures.
 PRESET ?= n4w64
@@ -14,6 +14,7 @@ help:
 	@echo 'make test    set-up, lint, then every test'
 	@echo 'make lint    set-up, formatting, clippy, rustdoc'
 	@echo 'make fmax    set-up with the FPGA tools (300 MB), then clock rate and area on an ECP5'
+	@echo 'make prove   set-up with the FPGA tools and a solver, then formal proofs of queues, messages, interrupts'
 	@echo 'make clean   remove what was built, keep .tools/'
 
 setup:
@@ -21,6 +22,9 @@ setup:
 
 setup-fpga: setup
 	@scripts/setup fpga requirements-fpga.txt
+
+setup-formal: setup-fpga
+	@scripts/setup formal requirements-formal.txt
 
 demo: setup
 	cargo run --locked -- cosim --pcap $(CAPTURE)
@@ -36,6 +40,9 @@ test: lint
 fmax: setup-fpga
 	cargo build --locked
 	scripts/fmax $(PRESET)
+
+prove: setup-formal
+	scripts/prove
 
 clean:
 	cargo clean

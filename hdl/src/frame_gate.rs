@@ -4,19 +4,19 @@
 //! frames it holds: taking sets the bit, handing in clears it. What finds its bit as it should be is accepted, the rest is refused.
 //! Takes travel as long as MFAs do, so a side's operations reach its ledger in the order in which it did them.
 //!
-//! | port         | dir | width | meaning                                                                    |
-//! |--------------|-----|-------|----------------------------------------------------------------------------|
-//! | `base`       | in  | 26    | bits 31:6 of the first frame's address                                     |
-//! | `size`       | in  | 5     | log2 of the bytes of a frame                                               |
-//! | `frames`     | in  | 11    | frames of the region                                                       |
-//! | `hand`       | in  | 1     | `mfa` is handed in                                                         |
-//! | `mfa`        | in  | 32    | the frame's address                                                        |
-//! | `take`       | in  | 1     | `take_index` is taken; not in a cycle with `hand`                          |
-//! | `take_index` | in  | 10    | the frame                                                                  |
-//! | `accepted`   | out | 1     | the MFA of [`LATENCY`] cycles ago is good: `index` goes into the queue     |
-//! | `refused`    | out | 1     | it is not                                                                  |
-//! | `index`      | out | 10    | its frame                                                                  |
-//! | `kind`       | out | 2     | its low two bits                                                           |
+//! | port         | dir | width | meaning                                                                |
+//! |--------------|-----|-------|------------------------------------------------------------------------|
+//! | `base`       | in  | 26    | bits 31:6 of the first frame's address                                 |
+//! | `size`       | in  | 5     | log2 of the bytes of a frame                                           |
+//! | `frames`     | in  | 11    | frames of the region                                                   |
+//! | `hand`       | in  | 1     | `mfa` is handed in                                                     |
+//! | `mfa`        | in  | 32    | the frame's address                                                    |
+//! | `take`       | in  | 1     | `take_index` is taken; not in a cycle with `hand`                      |
+//! | `take_index` | in  | 10    | the frame                                                              |
+//! | `accepted`   | out | 1     | the MFA of [`LATENCY`] cycles ago is good: `index` goes into the queue |
+//! | `refused`    | out | 1     | it is not                                                              |
+//! | `index`      | out | 10    | its frame                                                              |
+//! | `kind`       | out | 2     | its low two bits                                                       |
 //!
 //! Latency: [`LATENCY`] cycles. Throughput: one operation per cycle. Never stalls. `accepted` and `refused` are low after a reset of
 //! `depth` / 16 cycles, and of at least [`LATENCY`].

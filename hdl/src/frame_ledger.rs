@@ -1,12 +1,12 @@
 //! Who holds which frame: one bit per frame, so that nothing is handed in twice and nothing that was not handed out comes back.
 //!
-//! | port           | dir | width | meaning                                                                              |
-//! |----------------|-----|-------|--------------------------------------------------------------------------------------|
-//! | `operate`      | in  | 1     | change the bit of `index`                                                            |
-//! | `set`          | in  | 1     | to this                                                                              |
-//! | `index`        | in  | 10    | the frame                                                                            |
-//! | `changed`      | out | 1     | the bit was another before: the frame was where it should have been; reset value 0   |
-//! | `answer_index` | out | 10    | the frame that was asked for, whether it changed or not; not reset                   |
+//! | port           | dir | width | meaning                                                                            |
+//! |----------------|-----|-------|------------------------------------------------------------------------------------|
+//! | `operate`      | in  | 1     | change the bit of `index`                                                          |
+//! | `set`          | in  | 1     | to this                                                                            |
+//! | `index`        | in  | 10    | the frame                                                                          |
+//! | `changed`      | out | 1     | the bit was another before: the frame was where it should have been; reset value 0 |
+//! | `answer_index` | out | 10    | the frame that was asked for, whether it changed or not; not reset                 |
 //!
 //! Latency: [`LATENCY`] cycles. Throughput: one operation per cycle, each sees those before it. Never stalls.
 //! All bits are cleared while `reset` is high, 16 a cycle, so reset must last `depth` / 16 cycles.
@@ -51,9 +51,9 @@ pub struct FrameLedger {
 }
 
 impl FrameLedger {
-    /// For `depth` frames: a power of two, 16 to 1024.
+    /// For `depth` frames: a power of two, 4 to 1024.
     pub fn new(depth: usize) -> Self {
-        assert!(depth.is_power_of_two() && (16..=1024).contains(&depth), "a ledger of {depth} frames");
+        assert!(depth.is_power_of_two() && (4..=1024).contains(&depth), "a ledger of {depth} frames");
         Self {
             clock: Default::default(),
             reset: Default::default(),

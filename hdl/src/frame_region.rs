@@ -1,22 +1,23 @@
 //! Is this message frame address (MFA) the start of a frame of the region, and of which?
 //!
-//! A region is `frames` frames of 2^`size` bytes each, one behind the other from `base`. An MFA is good if it lies in the region on the start
-//! of a frame. The queues keep the frame's number instead of the MFA: it is short, and it cannot point anywhere else.
+//! A region is `frames` frames of 2^`size` bytes each, one behind the other from `base`. An MFA is good if it lies in the region on the
+//! start of a frame. The queues keep the frame's number instead of the MFA: it is short, and it cannot point anywhere else.
 //!
 //! In an inbound region the low two bits of the MFA say what the message carries (¶69.7) and do not count as address; a frame that does
 //! not start in the memory of the region's processor (address bits 31:24) is refused whatever the registers say. In an outbound region
 //! addresses are compared modulo 2^32, as I2O's MFA is the low word of a host address.
 //!
-//! | port      | dir | width | meaning                                                                                      |
-//! |-----------|-----|-------|----------------------------------------------------------------------------------------------|
-//! | `base`    | in  | 26    | bits 31:6 of the first frame's address                                                       |
-//! | `size`    | in  | 5     | log2 of the bytes of a frame; below 6 counts as 6 (64 bytes, I2O's minimum), above 16 as 16   |
-//! | `frames`  | in  | 11    | frames of the region; those from `depth` on are refused                                      |
-//! | `mfa`     | in  | 32    | the address to check                                                                         |
-//! | `good`    | out | 1     | it is the start of a frame                                                                   |
-//! | `index`   | out | 10    | the frame's number                                                                           |
+//! | port     | dir | width | meaning                                                                                     |
+//! |----------|-----|-------|---------------------------------------------------------------------------------------------|
+//! | `base`   | in  | 26    | bits 31:6 of the first frame's address                                                      |
+//! | `size`   | in  | 5     | log2 of the bytes of a frame; below 6 counts as 6 (64 bytes, I2O's minimum), above 16 as 16 |
+//! | `frames` | in  | 11    | frames of the region; those from `depth` on are refused                                     |
+//! | `mfa`    | in  | 32    | the address to check                                                                        |
+//! | `good`   | out | 1     | it is the start of a frame                                                                  |
+//! | `index`  | out | 10    | the frame's number                                                                          |
 //!
-//! Latency: [`LATENCY`] cycles from `mfa`; two more from the settings, which are meant to change only while no MFA is under way. Throughput: one MFA per cycle. Never stalls. Nothing is reset.
+//! Latency: [`LATENCY`] cycles from `mfa`; two more from the settings, which are meant to change only while no MFA is under way.
+//! Throughput: one MFA per cycle. Never stalls. Nothing is reset.
 //! Implements: ¶69.4.
 
 use rust_hdl_core::prelude::*;

@@ -9,7 +9,7 @@
 //! | `ack`     | in  | 8     | clear these status bits                                                                      |
 //! | `mask`    | in  | 8     | these causes do not interrupt; their status is kept all the same                             |
 //! | `now`     | in  | 64    | the card's cycle counter                                                                     |
-//! | `compare` | in  | 64    | the timer's cause is high while `now` >= `compare`                                          |
+//! | `compare` | in  | 64    | the timer's cause is high while `now` >= `compare`                                           |
 //! | `rearm`   | in  | 1     | `compare` is about to change: the timer's cause is low for the next [`TIMER_LATENCY`] cycles |
 //! | `status`  | out | 8     | causes not yet acknowledged; reset value 0                                                   |
 //! | `irq`     | out | 1     | one of them is not masked; reset value 0                                                     |

@@ -3,18 +3,18 @@
 //! One message a cycle enters, senders go round. A message to a full ring is refused; nothing is ever overwritten. The processor takes
 //! from the ring it names.
 //!
-//! | port             | dir | width | meaning                                                                             |
-//! |------------------|-----|-------|-------------------------------------------------------------------------------------|
-//! | `send_i`         | in  | 1     | processor i sends `message_i`; both stay until granted                              |
-//! | `message_i`      | in  | 128   | {kind, address, length, context}, 32 bits each, kind lowest                         |
-//! | `send_grant_i`   | out | 1     | the message is taken up, or refused; reset value 0                                  |
-//! | `send_refused`   | out | 1     | with a grant: the ring is full                                                      |
-//! | `take`           | in  | 1     | take the oldest message of `take_ring`                                              |
-//! | `take_ring`      | in  | 4     | its sender                                                                          |
-//! | `taken`          | out | 128   | the message, [`TAKE_LATENCY`] cycles later; all ones if the ring was empty          |
-//! | `taken_valid`    | out | 1     | it is a message                                                                     |
-//! | `level_i`        | out | 5     | messages of processor i; reset value 0                                              |
-//! | `pending`        | out | 16    | bit i: ring i is not empty; reset value 0                                           |
+//! | port           | dir | width | meaning                                                                    |
+//! |----------------|-----|-------|----------------------------------------------------------------------------|
+//! | `send_i`       | in  | 1     | processor i sends `message_i`; both stay until granted                     |
+//! | `message_i`    | in  | 128   | {kind, address, length, context}, 32 bits each, kind lowest                |
+//! | `send_grant_i` | out | 1     | the message is taken up, or refused; reset value 0                         |
+//! | `send_refused` | out | 1     | with a grant: the ring is full                                             |
+//! | `take`         | in  | 1     | take the oldest message of `take_ring`                                     |
+//! | `take_ring`    | in  | 4     | its sender                                                                 |
+//! | `taken`        | out | 128   | the message, [`TAKE_LATENCY`] cycles later; all ones if the ring was empty |
+//! | `taken_valid`  | out | 1     | it is a message                                                            |
+//! | `level_i`      | out | 5     | messages of processor i; reset value 0                                     |
+//! | `pending`      | out | 16    | bit i: ring i is not empty; reset value 0                                  |
 //!
 //! Latency: a message counts and can be taken in the cycle behind its grant, which comes a cycle or more behind `send_i`. Throughput:
 //! one grant per cycle, one per sender every second cycle; one take per cycle. A take that finds a message counted gets it.

@@ -4,27 +4,27 @@
 //! and the host posts, outbound it is the other way round. A frame is with the filler, in the free queue, with the poster or in the
 //! post queue, and only in one of these places: what would break this is refused.
 //!
-//! | port             | dir | width | meaning                                                                     |
-//! |------------------|-----|-------|-----------------------------------------------------------------------------|
-//! | `base`           | in  | 26    | bits 31:6 of the first frame's address                                      |
-//! | `size`           | in  | 5     | log2 of the bytes of a frame, as in [`crate::frame_region`]                                  |
-//! | `frames`         | in  | 11    | frames of the region                                                        |
-//! | `give`           | in  | 1     | the filler hands in the empty frame `give_mfa`                              |
-//! | `give_mfa`       | in  | 32    | its address                                                                 |
-//! | `give_refused`   | out | 1     | the frame given [`frame_gate::LATENCY`] cycles ago is refused                |
-//! | `take_posted`    | in  | 1     | the filler takes `posted`; not in a cycle with `give`                       |
-//! | `posted`         | out | 32    | the oldest posted frame, 0xFFFFFFFF if there is none                        |
-//! | `take_free`      | in  | 1     | the poster takes `free`; not in a cycle with `post`                         |
-//! | `free`           | out | 32    | the oldest free frame, 0xFFFFFFFF if there is none                          |
-//! | `post`           | in  | 1     | the poster hands in the filled frame `post_mfa`                             |
-//! | `post_mfa`       | in  | 32    | its address                                                                 |
-//! | `post_refused`   | out | 1     | the frame posted [`frame_gate::LATENCY`] cycles ago is refused               |
-//! | `free_level`     | out | 11    | free frames that can be taken                                               |
-//! | `free_arrived`   | out | 1     | `free_level` has just grown by a frame                                      |
-//! | `posted_level`   | out | 11    | posted frames that can be taken                                             |
-//! | `posted_arrived` | out | 1     | `posted_level` has just grown by a frame                                    |
-//! | `commands`       | out | 1     | one of them carries a command                                               |
-//! | `datas`          | out | 1     | one of them carries data                                                    |
+//! | port             | dir | width | meaning                                                        |
+//! |------------------|-----|-------|----------------------------------------------------------------|
+//! | `base`           | in  | 26    | bits 31:6 of the first frame's address                         |
+//! | `size`           | in  | 5     | log2 of the bytes of a frame, as in [`crate::frame_region`]    |
+//! | `frames`         | in  | 11    | frames of the region                                           |
+//! | `give`           | in  | 1     | the filler hands in the empty frame `give_mfa`                 |
+//! | `give_mfa`       | in  | 32    | its address                                                    |
+//! | `give_refused`   | out | 1     | the frame given [`frame_gate::LATENCY`] cycles ago is refused  |
+//! | `take_posted`    | in  | 1     | the filler takes `posted`; not in a cycle with `give`          |
+//! | `posted`         | out | 32    | the oldest posted frame, 0xFFFFFFFF if there is none           |
+//! | `take_free`      | in  | 1     | the poster takes `free`; not in a cycle with `post`            |
+//! | `free`           | out | 32    | the oldest free frame, 0xFFFFFFFF if there is none             |
+//! | `post`           | in  | 1     | the poster hands in the filled frame `post_mfa`                |
+//! | `post_mfa`       | in  | 32    | its address                                                    |
+//! | `post_refused`   | out | 1     | the frame posted [`frame_gate::LATENCY`] cycles ago is refused |
+//! | `free_level`     | out | 11    | free frames that can be taken                                  |
+//! | `free_arrived`   | out | 1     | `free_level` has just grown by a frame                         |
+//! | `posted_level`   | out | 11    | posted frames that can be taken                                |
+//! | `posted_arrived` | out | 1     | `posted_level` has just grown by a frame                       |
+//! | `commands`       | out | 1     | one of them carries a command                                  |
+//! | `datas`          | out | 1     | one of them carries data                                       |
 //!
 //! Latency: [`LATENCY`] cycles from `give` and `post` to the other side's head and level. Throughput: one operation per side and cycle.
 //! Never stalls. Reset empties both queues and forgets who holds what; it must last `depth` / 16 cycles.

@@ -6,21 +6,21 @@
 //!
 //! There is room for every frame of a region, and a frame is in at most one queue, so this queue is never full.
 //!
-//! | port         | dir | width | meaning                                                                            |
-//! |--------------|-----|-------|------------------------------------------------------------------------------------|
-//! | `base`       | in  | 26    | bits 31:6 of the first frame's address                                             |
-//! | `size`       | in  | 5     | log2 of the bytes of a frame; below 6 counts as 6, above 16 as 16                  |
-//! | `push`       | in  | 1     | append `push_index`                                                                |
-//! | `push_index` | in  | 10    | the frame                                                                          |
-//! | `push_kind`  | in  | 2     | the low two bits of its MFA: bit 0 a command, bit 1 data                           |
-//! | `take`       | in  | 1     | take the head                                                                      |
-//! | `head`       | out | 32    | what a take returns: an MFA, or 0xFFFFFFFF if there is none; reset value 0xFFFFFFFF |
-//! | `taken`      | out | 1     | an entry is taken in this cycle                                                    |
-//! | `head_index` | out | 10    | its frame                                                                          |
-//! | `level`      | out | 11    | entries that can be taken; reset value 0                                           |
-//! | `arrived`    | out | 1     | `level` has just grown by an entry; reset value 0                                  |
+//! | port         | dir | width | meaning                                                                                |
+//! |--------------|-----|-------|----------------------------------------------------------------------------------------|
+//! | `base`       | in  | 26    | bits 31:6 of the first frame's address                                                 |
+//! | `size`       | in  | 5     | log2 of the bytes of a frame; below 6 counts as 6, above 16 as 16                      |
+//! | `push`       | in  | 1     | append `push_index`                                                                    |
+//! | `push_index` | in  | 10    | the frame                                                                              |
+//! | `push_kind`  | in  | 2     | the low two bits of its MFA: bit 0 a command, bit 1 data                               |
+//! | `take`       | in  | 1     | take the head                                                                          |
+//! | `head`       | out | 32    | what a take returns: an MFA, or 0xFFFFFFFF if there is none; reset value 0xFFFFFFFF    |
+//! | `taken`      | out | 1     | an entry is taken in this cycle                                                        |
+//! | `head_index` | out | 10    | its frame                                                                              |
+//! | `level`      | out | 11    | entries that can be taken; reset value 0                                               |
+//! | `arrived`    | out | 1     | `level` has just grown by an entry; reset value 0                                      |
 //! | `commands`   | out | 1     | there is one that carries a command (kind 1, 3, or 0: an I2O host that knows no kinds) |
-//! | `datas`      | out | 1     | there is one that carries data (kind 2 or 3)                                       |
+//! | `datas`      | out | 1     | there is one that carries data (kind 2 or 3)                                           |
 //!
 //! Latency: [`LATENCY`] cycles from `push` to `head` and `level`. Throughput: one push and one take per cycle. Never stalls.
 //! Implements: ¶69.2 to ¶69.4, ¶69.7.

@@ -2,64 +2,64 @@
 //! processors see them.
 //!
 //! The host's four ports are I2O's: a read of 0x40 takes a free inbound frame, a write of 0x40 posts it; a read of 0x44 takes a posted
-//! outbound frame, a write of 0x44 frees it. 0x40 is the page's processor, 0x44 the same in every page that has a processor. A page without one
-//! reads empty, and its writes are refused.
+//! outbound frame, a write of 0x44 frees it. 0x40 is the page's processor, 0x44 the same in every page that has a processor. A page
+//! without one reads empty, and its writes are refused.
 //!
 //! The DMA posts inbound in the host's name and outbound in the processors'. It waits for a cycle in which the host does nothing, or
 //! for its turn among the processors; its frame is checked like any other.
 //!
 //! A refused inbound post or outbound free, the DMA's included, shows as `host_refused`, a processor's as `core_refused_i`.
 //!
-//! | port                     | dir | width | meaning                                                                        |
-//! |--------------------------|-----|-------|--------------------------------------------------------------------------------|
-//! | `in_base_i`              | in  | 18    | bits 23:6 of the address of the first inbound frame in the memory of processor i |
-//! | `in_size_i`              | in  | 5     | log2 of the bytes of such a frame, clamped to 6 to 16                                 |
-//! | `in_frames_i`            | in  | 11    | how many there are                                                             |
-//! | `out_base`               | in  | 26    | bits 31:6 of the host address of the first outbound frame                      |
-//! | `out_size`               | in  | 5     | log2 of the bytes of such a frame, clamped to 6 to 16                                 |
-//! | `out_frames`             | in  | 11    | how many there are                                                             |
-//! | `host_take_inbound`      | in  | 1     | the host reads 0x40; at most one of the four host strobes is high in a cycle   |
-//! | `host_take_outbound`     | in  | 1     | the host reads 0x44                                                            |
-//! | `host_post_inbound`      | in  | 1     | the host writes 0x40                                                           |
-//! | `host_free_outbound`     | in  | 1     | the host writes 0x44                                                           |
-//! | `host_page`              | in  | 4     | in this page                                                                   |
-//! | `host_wdata`             | in  | 32    | what it writes                                                                 |
-//! | `host_rdata`             | out | 32    | what it reads, [`HOST_LATENCY`] cycles behind the strobe; 0xFFFFFFFF if the queue is empty |
-//! | `post_valid`             | in  | 1     | the DMA posts `post_mfa`; the request stays until `post_ready`                 |
-//! | `post_outbound`          | in  | 1     | outbound                                                                       |
-//! | `post_page`              | in  | 4     | inbound: to this processor                                                     |
-//! | `post_mfa`               | in  | 32    | the frame                                                                      |
-//! | `post_ready`             | out | 1     | the request is taken up                                                        |
-//! | `post_done`              | out | 1     | the verdict, [`POST_LATENCY`] cycles behind `post_ready`; reset value 0        |
-//! | `post_refused`           | out | 1     | with `post_done`: the frame was not the poster's                               |
-//! | `core_free_inbound_i`    | in  | 1     | processor i frees the inbound frame `core_wdata_i`                             |
-//! | `core_take_inbound_i`    | in  | 1     | processor i takes `inbound_head_i`; not in a cycle with `core_free_inbound_i`  |
-//! | `inbound_head_i`         | out | 32    | the oldest frame posted to processor i, 0xFFFFFFFF if there is none            |
-//! | `core_take_outbound_i`   | in  | 1     | processor i wants a free outbound frame; stays high until granted              |
-//! | `core_outbound_grant_i`  | out | 1     | `core_outbound_mfa` is it                                                      |
-//! | `core_outbound_mfa`      | out | 32    | a frame, 0xFFFFFFFF if there is none                                           |
-//! | `core_post_outbound_i`   | in  | 1     | processor i posts the outbound frame `core_wdata_i`; both stay until granted   |
-//! | `core_post_grant_i`      | out | 1     | the frame is taken up                                                          |
-//! | `core_wdata_i`           | in  | 32    | a frame's address                                                              |
-//! | `in_free_level_i`        | out | 11    | inbound frames the host can take                                               |
-//! | `in_free_event_i`        | out | 1     | it has just become one more                                                    |
-//! | `in_post_level_i`        | out | 11    | inbound frames posted to processor i                                           |
-//! | `in_commands_i`          | out | 1     | one of them carries a command                                                  |
-//! | `in_datas_i`             | out | 1     | one of them carries data                                                       |
-//! | `out_free_level`         | out | 11    | outbound frames the processors can take                                        |
-//! | `out_post_level`         | out | 11    | outbound frames posted to the host                                             |
-//! | `out_post_event`         | out | 1     | it has just become one more                                                    |
-//! | `host_refused`           | out | 1     | a frame that the host or the DMA in its name handed in is refused; reset value 0 |
-//! | `host_refused_mfa`       | out | 32    | which                                                                          |
-//! | `host_refused_page`      | out | 4     | in which page                                                                  |
-//! | `core_refused_i`         | out | 1     | a frame that processor i handed in is refused; reset value 0                   |
-//! | `core_refused_mfa_i`     | out | 32    | which                                                                          |
+//! | port                    | dir | width | meaning                                                                                    |
+//! |-------------------------|-----|-------|--------------------------------------------------------------------------------------------|
+//! | `in_base_i`             | in  | 18    | bits 23:6 of the address of the first inbound frame in the memory of processor i           |
+//! | `in_size_i`             | in  | 5     | log2 of the bytes of such a frame, clamped to 6 to 16                                      |
+//! | `in_frames_i`           | in  | 11    | how many there are                                                                         |
+//! | `out_base`              | in  | 26    | bits 31:6 of the host address of the first outbound frame                                  |
+//! | `out_size`              | in  | 5     | log2 of the bytes of such a frame, clamped to 6 to 16                                      |
+//! | `out_frames`            | in  | 11    | how many there are                                                                         |
+//! | `host_take_inbound`     | in  | 1     | the host reads 0x40; at most one of the four host strobes is high in a cycle               |
+//! | `host_take_outbound`    | in  | 1     | the host reads 0x44                                                                        |
+//! | `host_post_inbound`     | in  | 1     | the host writes 0x40                                                                       |
+//! | `host_free_outbound`    | in  | 1     | the host writes 0x44                                                                       |
+//! | `host_page`             | in  | 4     | in this page                                                                               |
+//! | `host_wdata`            | in  | 32    | what it writes                                                                             |
+//! | `host_rdata`            | out | 32    | what it reads, [`HOST_LATENCY`] cycles behind the strobe; 0xFFFFFFFF if the queue is empty |
+//! | `post_valid`            | in  | 1     | the DMA posts `post_mfa`; the request stays until `post_ready`                             |
+//! | `post_outbound`         | in  | 1     | outbound                                                                                   |
+//! | `post_page`             | in  | 4     | inbound: to this processor                                                                 |
+//! | `post_mfa`              | in  | 32    | the frame                                                                                  |
+//! | `post_ready`            | out | 1     | the request is taken up                                                                    |
+//! | `post_done`             | out | 1     | the verdict, [`POST_LATENCY`] cycles behind `post_ready`; reset value 0                    |
+//! | `post_refused`          | out | 1     | with `post_done`: the frame was not the poster's                                           |
+//! | `core_free_inbound_i`   | in  | 1     | processor i frees the inbound frame `core_wdata_i`                                         |
+//! | `core_take_inbound_i`   | in  | 1     | processor i takes `inbound_head_i`; not in a cycle with `core_free_inbound_i`              |
+//! | `inbound_head_i`        | out | 32    | the oldest frame posted to processor i, 0xFFFFFFFF if there is none                        |
+//! | `core_take_outbound_i`  | in  | 1     | processor i wants a free outbound frame; stays high until granted                          |
+//! | `core_outbound_grant_i` | out | 1     | `core_outbound_mfa` is it                                                                  |
+//! | `core_outbound_mfa`     | out | 32    | a frame, 0xFFFFFFFF if there is none                                                       |
+//! | `core_post_outbound_i`  | in  | 1     | processor i posts the outbound frame `core_wdata_i`; both stay until granted               |
+//! | `core_post_grant_i`     | out | 1     | the frame is taken up                                                                      |
+//! | `core_wdata_i`          | in  | 32    | a frame's address                                                                          |
+//! | `in_free_level_i`       | out | 11    | inbound frames the host can take                                                           |
+//! | `in_free_event_i`       | out | 1     | it has just become one more                                                                |
+//! | `in_post_level_i`       | out | 11    | inbound frames posted to processor i                                                       |
+//! | `in_commands_i`         | out | 1     | one of them carries a command                                                              |
+//! | `in_datas_i`            | out | 1     | one of them carries data                                                                   |
+//! | `out_free_level`        | out | 11    | outbound frames the processors can take                                                    |
+//! | `out_post_level`        | out | 11    | outbound frames posted to the host                                                         |
+//! | `out_post_event`        | out | 1     | it has just become one more                                                                |
+//! | `host_refused`          | out | 1     | a frame that the host or the DMA in its name handed in is refused; reset value 0           |
+//! | `host_refused_mfa`      | out | 32    | which                                                                                      |
+//! | `host_refused_page`     | out | 4     | in which page                                                                              |
+//! | `core_refused_i`        | out | 1     | a frame that processor i handed in is refused; reset value 0                               |
+//! | `core_refused_mfa_i`    | out | 32    | which                                                                                      |
 //!
-//! Latency: a frame can be taken [`LATENCY`] cycles after a processor's or the DMA's request was taken up, one more after the host's strobe.
-//! Throughput: one operation of the host per cycle; one per processor and cycle inbound, one of all processors per cycle outbound, one
-//! of a single processor every second cycle. Grants go round. Only what is held until granted waits.
-//! Reset empties all queues and forgets who holds what; it must last `depth` / 16 cycles. The settings of a region may change
-//! only while none of its frames is in a queue: the numbers kept there would turn into other addresses.
+//! Latency: a frame can be taken [`LATENCY`] cycles after a processor's or the DMA's request was taken up, one more after the host's
+//! strobe. Throughput: one operation of the host per cycle; one per processor and cycle inbound, one of all processors per cycle
+//! outbound, one of a single processor every second cycle. Grants go round. Only what is held until granted waits. Reset empties all
+//! queues and forgets who holds what; it must last `depth` / 16 cycles. The settings of a region may change only while none of its frames
+//! is in a queue: the numbers kept there would turn into other addresses.
 //! Implements: ¶69.2 to ¶69.7.
 
 use rust_hdl_core::prelude::*;
@@ -74,7 +74,8 @@ use crate::mfa_pair::{self, MfaPair};
 /// Cycles from a host strobe to `host_rdata`.
 pub const HOST_LATENCY: usize = 2;
 
-/// Cycles from `post_ready` to `post_done`, and from a strobe or grant of a processor to `core_refused_i`; one more from a host strobe to `host_refused`.
+/// Cycles from `post_ready` to `post_done`, and from a strobe or grant of a processor to `core_refused_i`; one more from a host
+/// strobe to `host_refused`.
 pub const POST_LATENCY: usize = frame_gate::LATENCY + 1;
 
 /// Cycles from a processor's strobe or grant, or from `post_ready`, to the frame on the other side and in its level.

@@ -3,26 +3,26 @@
 //! The vectors take turns. A message's address and data are read from the table when its turn comes; a write to the table in that time, of
 //! a mask too, puts it off to its next turn. What is offered on `message_valid` is on its way and stays, whatever is masked then.
 //!
-//! | port              | dir | width | meaning                                                                            |
-//! |-------------------|-----|-------|------------------------------------------------------------------------------------|
-//! | `word`            | in  | 8     | word of the table: 4 × vector, + 0 address low, 1 address high, 2 data, 3 control  |
-//! | `write`           | in  | 1     | store `wdata` there; there is nothing behind the last vector                       |
-//! | `wdata`           | in  | 32    | its new value; of a control word only bit 0, the mask, is kept                     |
-//! | `rdata`           | out | 32    | the word that `word` named [`READ_LATENCY`] cycles ago                             |
-//! | `enable`          | in  | 1     | MSI-X is on                                                                        |
-//! | `function_mask`   | in  | 1     | all vectors are masked                                                             |
-//! | `hold_count`      | in  | 8     | hold messages back for as many events; see [`crate::msix_vector`]                  |
-//! | `hold_time`       | in  | 16    | hold messages back for this time, in units of 64 cycles                            |
-//! | `level_i`         | in  | 1     | the condition that vector i reports; a message for each rise                       |
-//! | `happens_i`       | in  | 1     | an event that counts for vector i, with the rise of `level_i` or later             |
-//! | `pending`         | out | 64    | the pending bit array; reset value 0                                               |
-//! | `message_valid`   | out | 1     | a message is offered; reset value 0                                                |
-//! | `message_address` | out | 64    | write to this host address                                                         |
-//! | `message_data`    | out | 32    | this word                                                                          |
-//! | `message_ready`   | in  | 1     | the message is taken                                                               |
+//! | port              | dir | width | meaning                                                                           |
+//! |-------------------|-----|-------|-----------------------------------------------------------------------------------|
+//! | `word`            | in  | 8     | word of the table: 4 × vector, + 0 address low, 1 address high, 2 data, 3 control |
+//! | `write`           | in  | 1     | store `wdata` there; there is nothing behind the last vector                      |
+//! | `wdata`           | in  | 32    | its new value; of a control word only bit 0, the mask, is kept                    |
+//! | `rdata`           | out | 32    | the word that `word` named [`READ_LATENCY`] cycles ago                            |
+//! | `enable`          | in  | 1     | MSI-X is on                                                                       |
+//! | `function_mask`   | in  | 1     | all vectors are masked                                                            |
+//! | `hold_count`      | in  | 8     | hold messages back for as many events; see [`crate::msix_vector`]                 |
+//! | `hold_time`       | in  | 16    | hold messages back for this time, in units of 64 cycles                           |
+//! | `level_i`         | in  | 1     | the condition that vector i reports; a message for each rise                      |
+//! | `happens_i`       | in  | 1     | an event that counts for vector i, with the rise of `level_i` or later            |
+//! | `pending`         | out | 64    | the pending bit array; reset value 0                                              |
+//! | `message_valid`   | out | 1     | a message is offered; reset value 0                                               |
+//! | `message_address` | out | 64    | write to this host address                                                        |
+//! | `message_data`    | out | 32    | this word                                                                         |
+//! | `message_ready`   | in  | 1     | the message is taken                                                              |
 //!
-//! Latency: a message is offered at most V + [`FETCH`] cycles after it became due, if no other is. Throughput: a message per [`FETCH`] + 2 cycles or more.
-//! Reset masks every vector and forgets what is due; addresses and data are not reset.
+//! Latency: a message is offered at most V + [`FETCH`] cycles after it became due, if no other is. Throughput: a message per [`FETCH`] +
+//! 2 cycles or more. Reset masks every vector and forgets what is due; addresses and data are not reset.
 //! Implements: PCI Local Bus Specification 3.0, 6.8.2 (table and pending bit array); ¶69.6 (the host is interrupted).
 
 use rust_hdl_core::prelude::*;

@@ -1,23 +1,23 @@
 //! One MSI-X vector: whether a message is due, held back by moderation, or pending behind a mask.
 //!
-//! A message becomes due when `level` rises, and is sent once for that rise. Rises that come while one is due share its message. Behind the mask a
-//! due message stays pending, and is forgotten when `level` falls, as the PCI specification demands; it is sent
-//! when the mask goes while `level` is still high.
+//! A message becomes due when `level` rises, and is sent once for that rise. Rises that come while one is due share its message. Behind
+//! the mask a due message stays pending, and is forgotten when `level` falls, as the PCI specification demands; it is sent when the mask
+//! goes while `level` is still high.
 //!
 //! Moderation holds a due message back until `hold_count` events have come or `hold_time` ticks have passed since it became due,
 //! whichever is first; with both 0 it is not held, with one of them 0 only the other counts.
 //!
-//! | port         | dir | width | meaning                                                                         |
-//! |--------------|-----|-------|---------------------------------------------------------------------------------|
-//! | `level`      | in  | 1     | the condition that the vector reports                                           |
-//! | `happens`    | in  | 1     | something that counts has happened, with the rise of `level` or later           |
-//! | `blocked`    | in  | 1     | masked, or MSI-X is off                                                         |
-//! | `tick`       | in  | 1     | a unit of `hold_time` has passed                                                |
-//! | `hold_count` | in  | 8     | events to wait for; 0: do not wait for events                                   |
-//! | `hold_time`  | in  | 16    | ticks to wait for; 0: do not wait for time                                      |
-//! | `sent`       | in  | 1     | the message of the rises before this cycle is on its way                        |
-//! | `request`    | out | 1     | send a message now; reset value 0                                               |
-//! | `pending`    | out | 1     | a message is due but blocked; reset value 0                                     |
+//! | port         | dir | width | meaning                                                               |
+//! |--------------|-----|-------|-----------------------------------------------------------------------|
+//! | `level`      | in  | 1     | the condition that the vector reports                                 |
+//! | `happens`    | in  | 1     | something that counts has happened, with the rise of `level` or later |
+//! | `blocked`    | in  | 1     | masked, or MSI-X is off                                               |
+//! | `tick`       | in  | 1     | a unit of `hold_time` has passed                                      |
+//! | `hold_count` | in  | 8     | events to wait for; 0: do not wait for events                         |
+//! | `hold_time`  | in  | 16    | ticks to wait for; 0: do not wait for time                            |
+//! | `sent`       | in  | 1     | the message of the rises before this cycle is on its way              |
+//! | `request`    | out | 1     | send a message now; reset value 0                                     |
+//! | `pending`    | out | 1     | a message is due but blocked; reset value 0                           |
 //!
 //! Latency: [`LATENCY`] cycles from `level` to `request`. Time is counted in whole ticks, so a message may go up to one tick early.
 //! Implements: PCI Local Bus Specification 3.0, 6.8.2.9 and 6.8.3.5 (mask and pending bits).
