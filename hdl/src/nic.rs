@@ -634,6 +634,9 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.csr.error[3].next = self.dma.unexpected.val();
         self.csr.error[4].next = self.dma.timed_out.val();
         self.csr.error[5].next = self.dma.failed.val();
+        self.csr.error[7].next = self.completer.dropped.val();
+        self.csr.error[8].next = self.completer.poisoned.val();
+        self.csr.error[9].next = self.completer.partial.val();
         self.host_irq.next = self.csr.host_irq.val();
 
         // Counters.
@@ -652,6 +655,9 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         }
         self.stats.pulse[9].next = self.tlp_ingress.malformed.val();
         self.stats.pulse[10].next = self.completer.unsupported.val();
+        self.stats.pulse[24].next = self.completer.dropped.val();
+        self.stats.pulse[25].next = self.completer.poisoned.val();
+        self.stats.pulse[26].next = self.completer.partial.val();
         self.stats.pulse[11].next = self.dma.unexpected.val();
         self.stats.pulse[12].next = self.dma.timed_out.val();
         self.stats.pulse[13].next = self.dma.failed.val();
