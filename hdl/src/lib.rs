@@ -2,7 +2,7 @@
 //!
 //! One block is one file is one struct. The receive path in the order of a frame: [`stream`], [`parser`] (with [`network_words`],
 //! [`word_decode`], [`next_header`] and [`header_walk`]), [`flow_hash`] (with [`fold`] and [`toeplitz`]), [`reta`], [`frame_buffer`],
-//! [`dispatch`], [`core_port`]. [`nic`] wires them up. [`emit`] prints a block as Verilog.
+//! [`receive_sums`], [`dispatch`], [`core_port`]. [`nic`] wires them up. [`emit`] prints a block as Verilog.
 //!
 //! This crate knows no vendor primitive, board or simulator.
 
@@ -12,10 +12,12 @@
 pub mod aligner;
 pub mod arbiter;
 pub mod checksum;
+pub mod checksum_plan;
 pub mod classifier;
 pub mod concat;
 pub mod core_port;
 pub mod csr;
+pub mod delay;
 pub mod dispatch;
 pub mod emit;
 pub mod flow_hash;
@@ -29,8 +31,10 @@ pub mod memory_stream;
 pub mod network_words;
 pub mod next_header;
 pub mod nic;
+pub mod pairs_from;
 pub mod parser;
 pub mod queue;
+pub mod receive_sums;
 pub mod repeat;
 pub mod reta;
 pub mod stats;
