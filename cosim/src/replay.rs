@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::card::{Card, CardError, Surroundings};
 use crate::processor::Received;
-use crate::reference::{Class, DispatchConfig, DropCause, Prediction, Processors, predict};
+use crate::reference::{Check, Checks, Class, DispatchConfig, DropCause, Prediction, Processors, predict};
 use crate::source::Outgoing;
 
 /// Cycles that a run goes on without a frame being sent, taken or dropped before it counts as hung.
@@ -177,6 +177,14 @@ struct Sent<'a> {
     identical: bool,
 }
 
+fn reported(check: abi::receive::Check) -> Check {
+    match check {
+        abi::receive::Check::None => Check::None,
+        abi::receive::Check::Good => Check::Good,
+        abi::receive::Check::Bad => Check::Bad,
+    }
+}
+
 struct Run<'a> {
     card: Card,
     replay: &'a Replay,
@@ -312,6 +320,16 @@ impl<'a> Run<'a> {
                 received.status.flooded(),
                 expected.class,
                 expected.hash,
+            );
+            self.mismatch(cycle, what);
+        }
+        let checks =
+            Checks { ip: reported(received.status.ip_check()), transport: reported(received.status.transport_check()) };
+        if checks != expected.checks {
+            self.sent[index].identical = false;
+            let what = format!(
+                "frame {index} at processor {processor}: checksums {checks:?}; the model says {:?}",
+                expected.checks
             );
             self.mismatch(cycle, what);
         }
