@@ -1,6 +1,6 @@
 //! Sends frames through the card and holds everything it does with them against the reference model.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use abi::csr::host::counters;
@@ -193,8 +193,10 @@ struct Run<'a> {
     due: Vec<VecDeque<usize>>,
     loads: Vec<Load>,
     latencies: Vec<u64>,
-    /// For each processor the frames it should send back, in order, as they leave the card.
-    echoes: Vec<VecDeque<Vec<u8>>>,
+    /// Frames that should come back, as they leave the card, each with the processors that send it and which of their frames it is.
+    echoes: BTreeMap<Vec<u8>, VecDeque<(usize, u64)>>,
+    /// For each processor, how many of its frames have left at least.
+    left: Vec<u64>,
     sent_back: u64,
     mismatches: Vec<Mismatch>,
 }
@@ -220,7 +222,8 @@ impl<'a> Run<'a> {
             due: vec![VecDeque::new(); n],
             loads: vec![Load::default(); n],
             latencies: Vec::new(),
-            echoes: vec![VecDeque::new(); n],
+            echoes: BTreeMap::new(),
+            left: vec![0; n],
             sent_back: 0,
             mismatches: Vec::new(),
         })
@@ -286,7 +289,7 @@ impl<'a> Run<'a> {
             let mut echo = received.bytes.clone();
             // Ethernet's shortest frame, without FCS (IEEE 802.3).
             echo.resize(echo.len().max(60), 0);
-            self.echoes[processor].push_back(echo);
+            self.echoes.entry(echo).or_default().push_back((processor, self.loads[processor].frames));
         }
         let load = &mut self.loads[processor];
         load.frames += 1;
@@ -335,16 +338,25 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A frame left the card: some processor must have been about to send it.
+    /// A frame left the card: some processor must have been about to send it. Only the bytes tell which one, so that the order is checked
+    /// where no two processors have the same frame to send.
     fn take_echo(&mut self, frame: &[u8], cycle: u64) {
-        match self.echoes.iter_mut().find(|due| due.front().is_some_and(|due| due == frame)) {
-            Some(due) => {
-                due.pop_front();
-                self.sent_back += 1;
-            }
-            None => {
-                self.mismatch(cycle, format!("{} bytes were sent that no processor was about to send", frame.len()))
-            }
+        let Some(due) = self.echoes.get_mut(frame) else {
+            let what = format!("{} bytes were sent that no processor was about to send", frame.len());
+            return self.mismatch(cycle, what);
+        };
+        let alone = due.iter().all(|(processor, _)| *processor == due[0].0);
+        let (processor, number) = due.pop_front().expect("an entry stands for a frame");
+        if due.is_empty() {
+            self.echoes.remove(frame);
+        }
+        self.sent_back += 1;
+        if alone && number < self.left[processor] {
+            let what = format!("processor {processor}'s frame {number} was sent after a later one");
+            return self.mismatch(cycle, what);
+        }
+        if alone {
+            self.left[processor] = number + 1;
         }
     }
 
