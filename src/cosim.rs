@@ -89,7 +89,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     replay.config.hash.function = function;
     replay.around.pace = pace(&arguments.rate)?;
     replay.around.seed = arguments.seed;
-    replay.around.echo = arguments.tx;
+    if arguments.tx {
+        // A buffer is away until its frame has left.
+        replay.around.echo = true;
+        replay.around.buffers = 250;
+    }
     let frames =
         Capture::open(&arguments.pcap)?.map(|frame| frame.map(|f| (f.bytes, false))).collect::<Result<Vec<_>, _>>()?;
 

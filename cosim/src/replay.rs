@@ -1,6 +1,6 @@
 //! Sends frames through the card and holds everything it does with them against the reference model.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 
 use abi::csr::host::counters;
@@ -185,6 +185,15 @@ fn reported(check: abi::receive::Check) -> Check {
     }
 }
 
+/// A frame that comes back.
+#[derive(Default)]
+struct Echo {
+    /// Who sends it, ever.
+    senders: BTreeSet<usize>,
+    /// Those still to come: the processor, and which of its frames it is.
+    waiting: VecDeque<(usize, u64)>,
+}
+
 struct Run<'a> {
     card: Card,
     replay: &'a Replay,
@@ -193,8 +202,8 @@ struct Run<'a> {
     due: Vec<VecDeque<usize>>,
     loads: Vec<Load>,
     latencies: Vec<u64>,
-    /// Frames that should come back, as they leave the card, each with the processors that send it and which of their frames it is.
-    echoes: BTreeMap<Vec<u8>, VecDeque<(usize, u64)>>,
+    /// Frames that come back, as they leave the card.
+    echoes: BTreeMap<Vec<u8>, Echo>,
     /// For each processor, how many of its frames have left at least.
     left: Vec<u64>,
     sent_back: u64,
@@ -289,7 +298,9 @@ impl<'a> Run<'a> {
             let mut echo = received.bytes.clone();
             // Ethernet's shortest frame, without FCS (IEEE 802.3).
             echo.resize(echo.len().max(60), 0);
-            self.echoes.entry(echo).or_default().push_back((processor, self.loads[processor].frames));
+            let due = self.echoes.entry(echo).or_default();
+            due.senders.insert(processor);
+            due.waiting.push_back((processor, self.loads[processor].frames));
         }
         let load = &mut self.loads[processor];
         load.frames += 1;
@@ -341,15 +352,11 @@ impl<'a> Run<'a> {
     /// A frame left the card: some processor must have been about to send it. Only the bytes tell which one, so that the order is checked
     /// where no two processors have the same frame to send.
     fn take_echo(&mut self, frame: &[u8], cycle: u64) {
-        let Some(due) = self.echoes.get_mut(frame) else {
+        let next = self.echoes.get_mut(frame).and_then(|due| Some((due.senders.len() == 1, due.waiting.pop_front()?)));
+        let Some((alone, (processor, number))) = next else {
             let what = format!("{} bytes were sent that no processor was about to send", frame.len());
             return self.mismatch(cycle, what);
         };
-        let alone = due.iter().all(|(processor, _)| *processor == due[0].0);
-        let (processor, number) = due.pop_front().expect("an entry stands for a frame");
-        if due.is_empty() {
-            self.echoes.remove(frame);
-        }
         self.sent_back += 1;
         if alone && number < self.left[processor] {
             let what = format!("processor {processor}'s frame {number} was sent after a later one");
