@@ -27,6 +27,11 @@ module classifier (
     input  wire [6:0]   reta_read_index,
     output reg  [3:0]   reta_read_entry,
 
+    output reg          headers_tvalid,
+    output reg  [2:0]   headers_class,
+    output reg          headers_ipv6,
+    output wire [30:0]  headers_places,
+
     output reg          lookup_tvalid,
     output reg  [3:0]   lookup_processor,
     output reg  [31:0]  lookup_hash,
@@ -85,6 +90,7 @@ module classifier (
     reg         v4_good_1 [0:1], v4_fragment_1 [0:1], v6_good_1 [0:1], nd_1 [0:1];
     reg  [6:0]  v4_end_1 [0:1], v4_limit_1 [0:1], v6_limit_1 [0:1], extension_end_1 [0:1];
     reg  [2:0]  v4_upper_1 [0:1], v6_upper_1 [0:1], extension_upper_1 [0:1];
+    reg         v6_routing_1 [0:1], extension_routing_1 [0:1];
 
     // Far out of reach the base stays where it is, lest it wrap.
     wire [6:0]  base = beat_first ? 7'd0 : base_1[6] ? base_1 : base_1 + 7'd2;
@@ -114,7 +120,9 @@ module classifier (
                 v6_good_1[i]         <= word[i][31:28] == 6;
                 v6_limit_1[i]        <= position[i] + within_64(word[i][31:18]) + 7'd9;
                 v6_upper_1[i]        <= next_header(word[i][15:8]);
+                v6_routing_1[i]      <= word[i][15:8] == 43;
                 extension_upper_1[i] <= next_header(word[i][31:24]);
+                extension_routing_1[i] <= word[i][31:24] == 43;
                 extension_end_1[i]   <= position[i] + (word[i][23:16] >= 32 ? 7'd64 : {1'b0, word[i][20:16], 1'b1});
                 nd_1[i]              <= word[i][31:24] >= 133 && word[i][31:24] <= 137;
             end
@@ -130,6 +138,7 @@ module classifier (
     reg  [2:0]  ip_at, next_ip_at;
     reg         ipv6, next_ipv6;
     reg         fragment, next_fragment;
+    reg         routing, next_routing;
     reg  [2:0]  upper, next_upper;
     reg  [2:0]  verdict, next_verdict;
 
@@ -144,6 +153,7 @@ module classifier (
         next_ip_at    = ip_at;
         next_ipv6     = ipv6;
         next_fragment = fragment;
+        next_routing  = routing;
         next_upper    = upper;
         next_verdict  = verdict;
         for (j = 0; j < 2; j = j + 1) begin
@@ -188,6 +198,7 @@ module classifier (
                     end
                     V6_LENGTH: begin
                         next_upper = v6_upper_1[j];
+                        next_routing = v6_routing_1[j];
                         next_limit = v6_limit_1[j];
                         next_at    = here + 7'd8;
                         next_state = HEADER_END;
@@ -206,6 +217,7 @@ module classifier (
                     end
                     EXTENSION: begin
                         next_upper = extension_upper_1[j];
+                        next_routing = next_routing || extension_routing_1[j];
                         next_at    = extension_end_1[j];
                         next_state = HEADER_END;
                         if (here >= next_limit) begin next_state = DONE; next_verdict = MALFORMED; end
@@ -223,7 +235,7 @@ module classifier (
         end
     end
 
-    reg         valid_2, first_2, last_2, done_2, ipv6_2;
+    reg         valid_2, first_2, last_2, done_2, ipv6_2, routing_2;
     reg  [6:0]  base_2, at_2;
     reg  [2:0]  ip_at_2, class_2;
     reg  [31:0] word_2 [0:1];
@@ -238,6 +250,7 @@ module classifier (
             ip_at     <= next_ip_at;
             ipv6      <= next_ipv6;
             fragment  <= next_fragment;
+            routing   <= next_routing;
             upper     <= next_upper;
             verdict   <= next_verdict;
             first_2   <= first_1;
@@ -247,6 +260,7 @@ module classifier (
             at_2      <= next_at;
             ip_at_2   <= next_ip_at;
             ipv6_2    <= next_ipv6;
+            routing_2 <= next_routing;
             class_2   <= next_verdict;
             word_2[0] <= word_1[0];
             word_2[1] <= word_1[1];
@@ -256,6 +270,7 @@ module classifier (
             at       <= 7'd3;
             ipv6     <= 1'b0;
             fragment <= 1'b0;
+            routing  <= 1'b0;
             verdict  <= OTHER;
         end
     end
@@ -266,22 +281,34 @@ module classifier (
     wire        conclude = !concluded_before && (done_2 || last_2 || base_2 >= DEPTH - 7'd1);
     // Addresses begin in the third word of IPv6, in the fourth of IPv4.
     wire [6:0]  from_ip   = base_2 - {4'd0, ip_at_2};
+    wire [6:0]  from_length = from_ip - (ipv6_2 ? 7'd1 : 7'd0);
     wire [6:0]  address_0 = from_ip - (ipv6_2 ? 7'd2 : 7'd3);
     wire [6:0]  address_1 = address_0 + 7'd1;
 
     reg         concluded;
-    reg         headers_valid, headers_ipv6;
-    reg  [2:0]  headers_class;
+    reg  [2:0]  headers_ip_at;
+    reg  [6:0]  headers_at;
+    reg         headers_routing;
+    reg  [15:0] ip_length;
+    reg  [3:0]  ip_words;
+    assign headers_places = {headers_routing, ip_words, ip_length, headers_at, headers_ip_at};
+
     reg  [31:0] address [0:7];
     reg  [31:0] tail;
     reg  [15:0] identification;
 
     always @(posedge clock) begin
-        headers_valid <= valid_2 && conclude && !reset;
+        headers_tvalid <= valid_2 && conclude && !reset;
         if (valid_2) begin
             concluded     <= concluded_before || conclude;
             headers_class <= done_2 ? class_2 : MALFORMED;
             headers_ipv6  <= ipv6_2;
+            headers_ip_at <= ip_at_2;
+            headers_at    <= at_2;
+            headers_routing <= routing_2;
+            // The length stands in the second word of IPv6, in the first of IPv4.
+            if (from_length == 7'd0) {ip_words, ip_length} <= {word_2[0][27:24], ipv6_2 ? word_2[0][31:16] : word_2[0][15:0]};
+            if (from_length == 7'd127) {ip_words, ip_length} <= {word_2[1][27:24], ipv6_2 ? word_2[1][31:16] : word_2[1][15:0]};
             if (address_0 < 8) address[address_0[2:0]] <= word_2[0];
             if (address_1 < 8) address[address_1[2:0]] <= word_2[1];
             if (from_ip == 1) identification <= word_2[0][31:16];
@@ -322,7 +349,7 @@ module classifier (
     wire        is_udp      = headers_class == UDP;
     wire        is_fragment = headers_class == FRAGMENT;
     wire        has_flow    = headers_class >= IP && headers_class != MALFORMED;
-    wire        start       = headers_valid && has_flow;
+    wire        start       = headers_tvalid && has_flow;
 
     wire [31:0] source      = headers_ipv6 ? address[0] ^ address[1] ^ address[2] ^ address[3] : address[0];
     wire [31:0] destination = headers_ipv6 ? address[4] ^ address[5] ^ address[6] ^ address[7] : address[1];
@@ -374,7 +401,7 @@ module classifier (
         endcase
         sum <= (start_2 ? 32'd0 : sum) ^ toeplitz(data, window);
 
-        valid_pipe    <= reset ? 8'd0 : {valid_pipe[6:0], headers_valid};
+        valid_pipe    <= reset ? 8'd0 : {valid_pipe[6:0], headers_tvalid};
         toeplitz_pipe <= {toeplitz_pipe[5:0], use_toeplitz && has_flow && !is_fragment};
         class_pipe    <= {class_pipe[20:0], headers_class};
         fold_pipe     <= {fold_pipe[34:0], fold(x, chunk_bits)};

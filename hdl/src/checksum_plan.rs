@@ -229,3 +229,102 @@ impl Logic for ChecksumPlan {
         self.plan.next = self.waiting.head_data.val();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parser::Places;
+
+    /// The plan for one frame, and the cycles it took.
+    fn plan(class: Class, ipv6: bool, places: Places) -> (Bits<PLAN_BITS>, usize) {
+        let mut dut = ChecksumPlan::default();
+        dut.connect_all();
+        dut.headers_tvalid.next = true;
+        dut.headers_class.next = (class as u64).to_bits();
+        dut.headers_ipv6.next = ipv6;
+        dut.headers_places.next = places.into();
+        for cycle in 0..20 {
+            dut.clock.next = false.into();
+            assert!(simulate(&mut dut, 10));
+            if dut.plan_valid.val() {
+                return (dut.plan.val(), cycle);
+            }
+            dut.clock.next = true.into();
+            assert!(simulate(&mut dut, 10));
+            dut.headers_tvalid.next = false;
+        }
+        panic!("no plan");
+    }
+
+    fn places(ip_start: u64, start: u64, length: u64, ipv4_words: u64, routing: bool) -> Places {
+        Places {
+            ip_start: ip_start.to_bits(),
+            start: start.to_bits(),
+            length: length.to_bits(),
+            ipv4_words: ipv4_words.to_bits(),
+            routing,
+        }
+    }
+
+    #[test]
+    fn a_tcp_segment_behind_one_tag_is_planned_by_hand() {
+        // IPv4 at byte 18, 24 bytes of header, TCP at byte 42 (word 11), total length 1,000.
+        let (plan, cycles) = plan(Class::Tcp, false, places(5, 11, 1000, 6, false));
+        assert_eq!(cycles, LATENCY);
+        let expected = Plan {
+            ip_check: true,
+            transport_check: true,
+            udp: false,
+            ipv6: false,
+            ip_from: 9.into(),
+            ip_to: 21.into(),
+            addresses_from: 15.into(),
+            addresses_to: 19.into(),
+            start: 21.into(),
+            end: 1018.into(),
+            length: 976.into(),
+        };
+        assert_eq!(plan, Bits::<PLAN_BITS>::from(expected));
+    }
+
+    #[test]
+    fn ipv6_addresses_and_extension_headers_are_counted() {
+        // IPv6 at byte 14, 8 bytes of extension headers, UDP at byte 62 (word 16), payload length 8 + 30.
+        let (plan, _) = plan(Class::Udp, true, places(4, 16, 38, 0, false));
+        let expected = Plan {
+            ip_check: false,
+            transport_check: true,
+            udp: true,
+            ipv6: true,
+            ip_from: 7.into(),
+            ip_to: 7.into(),
+            addresses_from: 11.into(),
+            addresses_to: 27.into(),
+            start: 31.into(),
+            end: 92.into(),
+            length: 30.into(),
+        };
+        assert_eq!(plan, Bits::<PLAN_BITS>::from(expected));
+    }
+
+    #[test]
+    fn what_is_too_short_too_long_routed_or_no_transport_is_not_checked() {
+        let checks = |class, ipv6, places| {
+            let (plan, _) = plan(class, ipv6, places);
+            (plan.get_bit(0), plan.get_bit(1))
+        };
+        assert_eq!(checks(Class::Tcp, false, places(4, 9, 39, 5, false)), (true, false));
+        assert_eq!(checks(Class::Tcp, false, places(4, 9, 40, 5, false)), (true, true));
+        assert_eq!(checks(Class::Udp, false, places(4, 9, 27, 5, false)), (true, false));
+        assert_eq!(checks(Class::Udp, false, places(4, 9, 28, 5, false)), (true, true));
+        assert_eq!(checks(Class::Udp, false, places(4, 9, 20 + 9216, 5, false)), (true, true));
+        assert_eq!(checks(Class::Udp, false, places(4, 9, 20 + 9217, 5, false)), (true, false));
+        assert_eq!(checks(Class::Udp, true, places(4, 14, 65_535, 5, false)), (false, false));
+        assert_eq!(checks(Class::Tcp, true, places(4, 14, 100, 5, true)), (false, false));
+        assert_eq!(checks(Class::Fragment, false, places(4, 8, 100, 5, false)), (true, false));
+        assert_eq!(checks(Class::Ip, false, places(4, 8, 100, 5, false)), (true, false));
+        for class in [Class::Other, Class::Arp, Class::NeighbourDiscovery, Class::Malformed] {
+            assert_eq!(checks(class, false, places(4, 9, 100, 5, false)), (false, false));
+        }
+    }
+}

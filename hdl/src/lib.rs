@@ -2,7 +2,9 @@
 //!
 //! One block is one file is one struct. The receive path in the order of a frame: [`stream`], [`parser`] (with [`network_words`],
 //! [`word_decode`], [`next_header`] and [`header_walk`]), [`flow_hash`] (with [`fold`] and [`toeplitz`]), [`reta`], [`frame_buffer`],
-//! [`receive_sums`], [`dispatch`], [`core_port`]. [`nic`] wires them up. [`emit`] prints a block as Verilog.
+//! [`receive_sums`] (with [`checksum_plan`] and [`checksum`]), [`dispatch`], [`core_port`]. The transmit path, [`transmit`]:
+//! [`tx_scheduler`], [`memory_stream`] (with [`aligner`]), [`transmit_sums`], [`tx_drain`]. [`memory_arbiter`] stands before the
+//! processors' memories. [`nic`] wires them up. [`emit`] prints a block as Verilog.
 //!
 //! This crate knows no vendor primitive, board or simulator.
 

@@ -439,3 +439,107 @@ impl<const W: usize, const KEEP: usize> Logic for ReceiveSums<W, KEEP> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checksum_plan::Plan;
+
+    /// UDP over IPv4, 9 bytes of payload, from 192.0.2.1 to 198.51.100.2, ports 7 and 9; checksums worked out by another program.
+    const UDP: [u8; 51] = [
+        0x04, 0x04, 0x04, 0x04, 0x04, 0x04, 0x02, 0x02, 0x02, 0x02, 0x02, 0x02, 0x08, 0x00, 0x45, 0x00, 0x00, 0x25,
+        0x00, 0x00, 0x40, 0x00, 0x40, 0x11, 0x4E, 0x91, 0xC0, 0x00, 0x02, 0x01, 0xC6, 0x33, 0x64, 0x02, 0x00, 0x07,
+        0x00, 0x09, 0x00, 0x11, 0xF7, 0x06, 0x0B, 0x30, 0x55, 0x7A, 0x9F, 0xC4, 0xE9, 0x0E, 0x33,
+    ];
+
+    fn plan() -> Bits<PLAN_BITS> {
+        let plan = Plan {
+            ip_check: true,
+            transport_check: true,
+            udp: true,
+            ipv6: false,
+            ip_from: 7.into(),
+            ip_to: 17.into(),
+            addresses_from: 13.into(),
+            addresses_to: 17.into(),
+            start: 17.into(),
+            end: 51.into(),
+            length: 17.into(),
+        };
+        plan.into()
+    }
+
+    /// Sends frames back to back; what is said of each, and whether all beats came back after the stated latency.
+    fn run(frames: &[Vec<u8>]) -> Vec<u64> {
+        let mut dut = ReceiveSums::<64, 8>::default();
+        dut.connect_all();
+        let beats: Vec<(Vec<u8>, bool, bool, usize)> = frames
+            .iter()
+            .flat_map(|frame| {
+                let count = frame.len().div_ceil(8);
+                let beat =
+                    move |(at, bytes): (usize, &[u8])| (bytes.to_vec(), at == 0, at + 1 == count, 8 * at + bytes.len());
+                frame.chunks(8).enumerate().map(beat)
+            })
+            .collect();
+        let (mut said, mut returned) = (vec![], 0);
+        for cycle in 0..beats.len() + LATENCY {
+            dut.beat_valid.next = cycle < beats.len();
+            if let Some((bytes, first, last, length)) = beats.get(cycle) {
+                let mut lanes = [0xA5; 8];
+                lanes[..bytes.len()].copy_from_slice(bytes);
+                dut.beat_data.next = u64::from_le_bytes(lanes).to_bits();
+                dut.beat_keep.next = ((1u64 << bytes.len()) - 1).to_bits();
+                dut.beat_first.next = *first;
+                dut.beat_last.next = *last;
+                dut.beat_length.next = (*length as u64).to_bits();
+                dut.beat_plan.next = plan();
+            }
+            dut.clock.next = false.into();
+            assert!(simulate(&mut dut, 10));
+            assert_eq!(dut.out_valid.val(), cycle >= LATENCY);
+            if dut.out_valid.val() {
+                let (bytes, first, last, length) = &beats[cycle - LATENCY];
+                let data = dut.out_data.val().to_u64().to_le_bytes();
+                assert_eq!(&data[..bytes.len()], bytes);
+                assert_eq!((dut.out_first.val(), dut.out_last.val()), (*first, *last));
+                assert_eq!(dut.out_length.val().to_u64(), *length as u64);
+                assert_eq!(dut.verdict_take.val(), *last);
+                if *last {
+                    said.push(dut.out_checks.val().to_u64());
+                }
+                returned += 1;
+            }
+            dut.clock.next = true.into();
+            assert!(simulate(&mut dut, 10));
+        }
+        assert_eq!(returned, beats.len());
+        said
+    }
+
+    #[test]
+    fn frames_back_to_back_are_judged_each_by_itself() {
+        let change = |at: usize, to: u8| {
+            let mut frame = UDP.to_vec();
+            frame[at] = to;
+            frame
+        };
+        let mut padded = UDP.to_vec();
+        padded.extend([0xA5; 9]);
+        let mut without = UDP.to_vec();
+        without[40..42].fill(0);
+        let frames = [
+            UDP.to_vec(),
+            change(50, 0x34), // payload
+            change(22, 0x3F), // time to live
+            padded,
+            change(29, 0x03), // source address
+            change(39, 0x12), // UDP's length
+            without,
+            UDP[..50].to_vec(), // cut
+            UDP.to_vec(),
+        ];
+        // UDP in the high two bits, IP in the low two: 0 none, 1 good, 2 bad.
+        assert_eq!(run(&frames), [0b0101, 0b1001, 0b0110, 0b0101, 0b1010, 0b0001, 0b0001, 0b0001, 0b0101]);
+    }
+}

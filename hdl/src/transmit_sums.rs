@@ -22,6 +22,7 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 use crate::checksum::{self, Checksum};
+use crate::pairs_from::PairsFrom;
 
 /// Cycles from `beat_last` to `sums_valid`: find the header's length, its end, sum.
 pub const LATENCY: usize = 2 + checksum::LATENCY;
@@ -41,15 +42,13 @@ pub struct TransmitSums<const W: usize, const KEEP: usize> {
     pub ip_sum: Signal<Out, Bits<16>>,
     pub rest_sum: Signal<Out, Bits<16>>,
     in_frame: DFF<Bit>,
-    // Pairs of bytes still to come before the header and before the start, and whether they have come.
+    // Pairs of bytes still to come before the header, and whether it has come.
     ip_ahead: DFF<Bits<7>>,
     ip_passed: DFF<Bit>,
     ip_ahead_now: Signal<Local, Bits<7>>,
     ip_here: Signal<Local, Bit>,
-    start_ahead: DFF<Bits<7>>,
-    start_ahead_now: Signal<Local, Bits<7>>,
     nibble: Signal<Local, Bits<4>>,
-    rest_lanes: Signal<Local, Bits<KEEP>>,
+    behind_start: PairsFrom<KEEP>,
     // The beat with the header's length.
     found_valid: DFF<Bit>,
     found_first: DFF<Bit>,
@@ -99,10 +98,8 @@ impl<const W: usize, const KEEP: usize> Default for TransmitSums<W, KEEP> {
             ip_passed: Default::default(),
             ip_ahead_now: Default::default(),
             ip_here: Default::default(),
-            start_ahead: Default::default(),
-            start_ahead_now: Default::default(),
             nibble: Default::default(),
-            rest_lanes: Default::default(),
+            behind_start: Default::default(),
             found_valid: Default::default(),
             found_first: Default::default(),
             found_last: Default::default(),
@@ -135,7 +132,7 @@ impl<const W: usize, const KEEP: usize> Default for TransmitSums<W, KEEP> {
 impl<const W: usize, const KEEP: usize> Logic for TransmitSums<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, in_frame, ip_ahead, ip_passed, start_ahead, ip_left);
+        dff_setup!(self, clock, in_frame, ip_ahead, ip_passed, ip_left);
         dff_setup!(self, clock, found_valid, found_first, found_last, found_data, found_keep, found_rest);
         dff_setup!(self, clock, found_here, found_ahead, found_nibble);
         dff_setup!(self, clock, valid, first, last, data, keep, rest, from, to);
@@ -144,42 +141,36 @@ impl<const W: usize, const KEEP: usize> Logic for TransmitSums<W, KEEP> {
         self.other.clock.next = self.clock.val();
         self.other.reset.next = self.reset.val();
 
-        // Count down to the two places.
+        // Count down to the header.
         self.ip_ahead_now.next = self.ip_ahead.q.val();
-        self.start_ahead_now.next = self.start_ahead.q.val();
         self.ip_here.next = !self.ip_passed.q.val() & (self.ip_ahead.q.val() < self.pairs.val());
         if !self.in_frame.q.val() {
             self.ip_ahead_now.next = self.ip_place.val();
-            self.start_ahead_now.next = self.start_place.val();
             self.ip_here.next = self.ip_place.val() < self.pairs.val();
         }
         if self.beat_valid.val() {
             self.in_frame.d.next = !self.beat_last.val();
             self.ip_ahead.d.next = self.ip_ahead_now.val() - self.pairs.val();
             self.ip_passed.d.next = self.ip_here.val() | (self.in_frame.q.val() & self.ip_passed.q.val());
-            self.start_ahead.d.next = 0.into();
-            if self.start_ahead_now.val() >= self.pairs.val() {
-                self.start_ahead.d.next = self.start_ahead_now.val() - self.pairs.val();
-            }
         }
 
         // The header's length stands in its first byte.
         self.nibble.next = 0.into();
-        self.rest_lanes.next = self.beat_keep.val();
         for h in 0..self._pairs {
             if self.ip_ahead_now.val() == h.to_bits() {
                 self.nibble.next = self.nibble.val() | self.beat_data.val().get_bits::<4>(16 * h);
             }
-            if self.start_ahead_now.val() > h.to_bits() {
-                self.rest_lanes.next = self.rest_lanes.val().replace_bit(2 * h, false).replace_bit(2 * h + 1, false);
-            }
         }
+        self.behind_start.clock.next = self.clock.val();
+        self.behind_start.beat_valid.next = self.beat_valid.val();
+        self.behind_start.beat_first.next = !self.in_frame.q.val();
+        self.behind_start.place.next = bit_cast::<8, 7>(self.start_place.val());
         self.found_valid.d.next = self.beat_valid.val();
         self.found_first.d.next = !self.in_frame.q.val();
         self.found_last.d.next = self.beat_last.val();
         self.found_data.d.next = self.beat_data.val();
         self.found_keep.d.next = self.beat_keep.val();
-        self.found_rest.d.next = self.rest_lanes.val();
+        self.found_rest.d.next = self.beat_keep.val() & self.behind_start.lanes.val();
         self.found_here.d.next = self.ip_here.val();
         self.found_ahead.d.next = self.ip_ahead_now.val();
         self.found_nibble.d.next = self.nibble.val();
