@@ -8,6 +8,8 @@ pub mod bridge;
 pub mod capture;
 pub mod card;
 pub mod core_memory;
+pub mod cores;
+pub mod dma_traffic;
 pub mod memory;
 pub mod mutate;
 pub mod processor;
