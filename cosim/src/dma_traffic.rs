@@ -16,7 +16,7 @@ use crate::cores::{Machine, MachineError};
 use crate::rig::REGISTERS;
 use crate::root_complex::{Config, Fault, Faults, Ticket};
 use draw::{Draw, FRAME_BITS, FRAMES, INBOUND, OUTBOUND};
-use places::Dice;
+use places::{Dice, Side};
 use score::{List, Queue, Scoreboard, Tally, Wrong};
 
 /// Bytes of a processor's memory; the last processor's is as long as one can be.
@@ -68,12 +68,27 @@ pub enum About {
     Lost,
     /// It comes twice.
     Twice,
+    /// The host's next one comes in the cycle before the last byte.
+    Early,
+    /// The last byte comes in the cycle behind it.
+    Late,
+    /// Not a lie: it comes with the last byte.
+    OnTime,
 }
 
 impl About {
-    /// All of them.
-    pub const ALL: [About; 7] =
-        [About::Byte, About::Guard, About::Status, About::Bytes, About::Context, About::Lost, About::Twice];
+    /// All that are lies.
+    pub const LIES: [About; 9] = [
+        About::Byte,
+        About::Guard,
+        About::Status,
+        About::Bytes,
+        About::Context,
+        About::Lost,
+        About::Twice,
+        About::Early,
+        About::Late,
+    ];
 }
 
 /// What happened.
@@ -140,6 +155,10 @@ struct Traffic {
     reports: u64,
     last_report: u64,
     host_sleeps: u64,
+    /// The host's oldest copy, and its destination a cycle ago.
+    watched: Option<(Completion, Vec<u8>)>,
+    /// A report that was told before it came.
+    told: Option<Completion>,
 }
 
 /// Copies by random descriptors on every channel, and checks all that the card does.
@@ -180,6 +199,8 @@ impl Traffic {
             reports: 0,
             last_report: 0,
             host_sleeps: 0,
+            watched: None,
+            told: None,
             machine,
         };
         traffic.configure(timeout)?;
@@ -247,6 +268,9 @@ impl Traffic {
         }
         for fated in self.machine.rig.host.take_fated() {
             self.score.fated(&fated);
+        }
+        if let Some(lie) = self.lie.filter(|lie| lie.report < self.reports) {
+            self.shift(cycle, lie.about)?;
         }
         self.host_hears(cycle)?;
         for core in 0..self.agents.len() {
@@ -425,6 +449,9 @@ impl Traffic {
     /// A report came, or what the lie makes of it.
     fn report(&mut self, cycle: u64, channel: usize, report: Completion) -> Result<(), TrafficError> {
         self.last_report = cycle;
+        if self.told.take_if(|told| *told == report && channel == self.agents.len()).is_some() {
+            return Ok(());
+        }
         self.reports += 1;
         let lie = self.lie.filter(|lie| lie.report < self.reports).map(|lie| lie.about);
         let mut report = report;
@@ -443,7 +470,7 @@ impl Traffic {
             Some(about @ (About::Byte | About::Guard)) => {
                 self.score.spoil(&mut self.machine, channel, about == About::Guard)
             }
-            None => {}
+            Some(About::Early | About::Late | About::OnTime) | None => {}
         }
         let ended = self.score.reported(&mut self.machine, &mut self.draw.places, cycle, channel, report)?;
         // Frames whose copy failed were not posted.
@@ -455,6 +482,35 @@ impl Traffic {
                 Queue::Outbound => self.agents[channel].frames.push(ended.frame),
             }
         }
+        Ok(())
+    }
+
+    /// Moves the report of the host's oldest copy to the cycle of its last byte, or one on from there.
+    fn shift(&mut self, cycle: u64, about: About) -> Result<(), TrafficError> {
+        let channel = self.agents.len();
+        let Some((source, destination, report)) = self.score.oldest_copy(channel) else { return Ok(()) };
+        if !matches!(about, About::Early | About::Late | About::OnTime) || self.told.is_some() {
+            return Ok(());
+        }
+        let now = destination.bytes(&self.machine);
+        let before = self.watched.replace((report, now.clone()));
+        let before = before.filter(|(watched, _)| *watched == report).map(|(_, bytes)| bytes);
+        let Some(before) = before.filter(|before| *before != now && now == source.bytes(&self.machine)) else {
+            return Ok(());
+        };
+        self.lie = None;
+        match (about, destination.side) {
+            (About::Late, Side::Core(core)) => {
+                // The write of this cycle again, when nothing is open any more.
+                destination.close(&mut self.machine);
+                let again = self.machine.cores[core].memory.sample(&self.machine.rig.outputs);
+                again.map_err(|stray| MachineError::Stray { cycle, processor: core, stray })?;
+            }
+            (About::Early, _) => destination.put(&mut self.machine, &before),
+            _ => {}
+        }
+        self.report(cycle, channel, report)?;
+        self.told = Some(report);
         Ok(())
     }
 

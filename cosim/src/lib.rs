@@ -10,6 +10,7 @@ pub mod card;
 pub mod core_memory;
 pub mod cores;
 pub mod dma_traffic;
+pub mod measure;
 pub mod memory;
 pub mod mutate;
 pub mod processor;

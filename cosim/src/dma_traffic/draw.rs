@@ -165,6 +165,9 @@ impl Draw {
     fn sound(&mut self, channel: usize, source: Place, destination: Place, flags: u32, keeps: Vec<Place>) -> Element {
         let host = |place: &Place, flag| if place.side == Side::Host { flag } else { 0 };
         let flags = flags | host(&source, control::SOURCE_HOST) | host(&destination, control::DESTINATION_HOST);
+        // The register does not store the bits without a meaning.
+        let unused = if self.dice.percent(3) { 1 << self.dice.pick(&[17, 18, 19, 25, 28, 31]) } else { 0 };
+        let flags = flags | unused;
         self.serials += 1;
         self.latest[channel] = Some((self.serials, destination));
         let descriptor = Descriptor {
@@ -295,36 +298,36 @@ impl Draw {
             if reads { element.destination = card } else { element.source = card }
         };
         let both = control::SOURCE_HOST | control::DESTINATION_HOST;
-        match self.dice.below(11) {
+        match self.dice.below(10) {
             0 => element.length = 0,
             1 => element.length = MAX_LENGTH + 1 + self.dice.below(MAX_LENGTH as u64 - 1) as u32,
             2 => element.flags |= both,
-            3 => element.flags |= 1 << self.dice.pick(&[17, 18, 19, 25, 26, 28, 31]),
-            4 if cores < 16 => near(element, cores << 24),
-            4 | 5 => near(element, 1 << (28 + self.dice.below(36))),
-            6 => {
+            3 if cores < 16 => near(element, cores << 24),
+            3 | 4 => near(element, 1 << (28 + self.dice.below(36))),
+            5 => {
                 element.length = element.length.max(2);
                 near(element, 0x100_0000 - self.dice.below(element.length as u64 - 1) - 1);
             }
-            7 => {
+            6 => {
                 // From core to core, over the end.
                 element.flags &= !both;
                 element.length = element.length.max(2);
                 (element.source, element.destination) =
                     (0, 0x100_0000 - self.dice.below(element.length as u64 - 1) - 1);
             }
-            8 => {
+            7 => {
                 // Beyond the host's last address.
                 element.length = element.length.max(2);
                 let far = u64::MAX - self.dice.below(element.length as u64 - 1);
                 if reads { element.source = far } else { element.destination = far }
             }
-            9 if !last => element.flags |= control::POST,
-            _ => {
-                // A post that goes with no copy of this kind, whatever the channel.
-                element.flags = element.flags & !both | if last { control::POST } else { 1 << 27 };
+            8 if !last => element.flags |= control::POST,
+            _ if last => {
+                // Posts go with no copy from core to core.
+                element.flags = element.flags & !both | control::POST;
                 (element.source, element.destination) = (0, 0);
             }
+            _ => element.flags |= both,
         }
     }
 }

@@ -104,7 +104,9 @@ impl Reads {
             let ready: Vec<u64> = self.pending.iter().filter(|(_, p)| ready(p)).map(|(n, _)| *n).collect();
             *ready.get(rng.next_u64() as usize % ready.len().max(1))?
         } else {
-            self.pending.first_key_value().filter(|(_, p)| ready(p)).map(|(n, _)| *n)?
+            // One that is late on purpose holds nothing else up.
+            let mut waiting = self.pending.iter().filter(|(_, p)| p.fault != Some(Fault::Delayed) || p.due <= cycle);
+            waiting.next().filter(|(_, p)| ready(p)).map(|(n, _)| *n)?
         };
         let pending = self.pending.get_mut(&number)?;
         let (outgoing, ends) = pending.piece(number, memory, config, rng);
