@@ -10,7 +10,15 @@ use cosim::mutate::seed;
 use cosim::root_complex::Fault;
 
 /// Cards, and descriptors for each in the long test; more than 50,000 together.
-const PRESETS: [(&str, usize); 1] = [("n4w64", 12_000)];
+const PRESETS: [(&str, usize); 7] = [
+    ("n4w64", 12_000),
+    ("n2w64", 9000),
+    ("n8w64", 9000),
+    ("n16w64", 6000),
+    ("n4w128", 6000),
+    ("n4w256", 6000),
+    ("n16w512", 4500),
+];
 
 /// Descriptors of a round.
 const ROUND: usize = 1500;
@@ -60,7 +68,7 @@ fn with_every_fault_nothing_is_lost_doubled_out_of_order_or_written_elsewhere() 
     }
     println!("{all:?}");
     let planned: usize = PRESETS.into_iter().map(|(_, descriptors)| descriptors).sum();
-    assert!(all.descriptors as usize > planned * 98 / 100, "{} descriptors", all.descriptors);
+    assert!(planned >= 52_000 && all.descriptors as usize > planned * 98 / 100, "{} descriptors", all.descriptors);
     assert!(all.guards > 20 * all.descriptors, "{} guard bytes", all.guards);
     let few = planned as u64 / 5000;
     for status in Status::ALL {
@@ -71,7 +79,7 @@ fn with_every_fault_nothing_is_lost_doubled_out_of_order_or_written_elsewhere() 
         let reads = all.faults.get(&fault).copied().unwrap_or(0);
         assert!(reads > few, "{fault:?}: {reads} reads");
     }
-    assert!(all.posted > 400 * few && all.chained > 100 * few, "{} posted, {} chained", all.posted, all.chained);
+    assert!(all.posted > 200 * few && all.chained > 50 * few, "{} posted, {} chained", all.posted, all.chained);
 }
 
 #[test]
