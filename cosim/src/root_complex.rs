@@ -99,6 +99,8 @@ pub struct RootComplex {
     interrupt_range: Range<u64>,
     interrupts: Vec<Interrupt>,
     fated: Vec<Fated>,
+    /// What the card read, if somebody wants to know.
+    seen: Option<Vec<Request>>,
     traffic: Traffic,
     host: Host,
     reads: Reads,
@@ -122,6 +124,7 @@ impl RootComplex {
             interrupt_range: 0..0,
             interrupts: Vec::new(),
             fated: Vec::new(),
+            seen: None,
             traffic: Traffic::default(),
             host: Host::default(),
             reads: Reads::default(),
@@ -200,6 +203,11 @@ impl RootComplex {
         std::mem::take(&mut self.fated)
     }
 
+    /// Reads by the card since the last call, the oldest first; they are kept from the first call on.
+    pub fn take_reads(&mut self) -> Vec<Request> {
+        self.seen.replace(Vec::new()).unwrap_or_default()
+    }
+
     /// What the card sent so far.
     pub fn traffic(&self) -> Traffic {
         self.traffic
@@ -242,7 +250,8 @@ impl RootComplex {
 
     /// Chooses the TLP that goes next: a request of the host, in their order, or a completion.
     fn start(&mut self, cycle: u64) {
-        let host_first = percent(&mut self.rng, 50);
+        // What comes twice comes back to back: later, the tag might rightly be in use again.
+        let host_first = percent(&mut self.rng, 50) && !self.reads.insists();
         let mut next = if host_first { self.host.next(&self.config) } else { None };
         if next.is_none() {
             next = self.reads.next(cycle, self.host.posted(), &self.memory, &self.config, &mut self.rng);
@@ -352,6 +361,9 @@ impl RootComplex {
         }
         self.traffic.reads += 1;
         self.traffic.read_dws += request.dws as u64;
+        if let Some(seen) = &mut self.seen {
+            seen.push(request);
+        }
         let behind = self.host.queued_posts();
         self.fated.extend(self.reads.ask(cycle, request, attributes, behind, &self.config, &mut self.rng));
         Ok(())

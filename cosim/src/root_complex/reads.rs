@@ -47,6 +47,11 @@ impl Reads {
         self.pending.is_empty() && self.tags.is_empty() && self.again.is_none()
     }
 
+    /// Whether a completion must follow the one that was sent last.
+    pub fn insists(&self) -> bool {
+        self.again.is_some()
+    }
+
     /// The last beat of a last completion was taken.
     pub fn free(&mut self, tag: u16, number: u64) {
         if self.tags.get(&tag) == Some(&number) {
@@ -99,7 +104,9 @@ impl Reads {
             let ready: Vec<u64> = self.pending.iter().filter(|(_, p)| ready(p)).map(|(n, _)| *n).collect();
             *ready.get(rng.next_u64() as usize % ready.len().max(1))?
         } else {
-            self.pending.first_key_value().filter(|(_, p)| ready(p)).map(|(n, _)| *n)?
+            // One that is late on purpose holds nothing else up.
+            let mut waiting = self.pending.iter().filter(|(_, p)| p.fault != Some(Fault::Delayed) || p.due <= cycle);
+            waiting.next().filter(|(_, p)| ready(p)).map(|(n, _)| *n)?
         };
         let pending = self.pending.get_mut(&number)?;
         let (outgoing, ends) = pending.piece(number, memory, config, rng);
@@ -193,16 +200,17 @@ impl Pending {
 /// Where a completion of what is left ends: at the end, or at a boundary before it (2.3.1.1).
 fn piece_end(start: u64, end: u64, config: &Config, rng: &mut ChaCha8Rng) -> u64 {
     let boundary = config.boundary as u64;
-    let limit = (start & !3) + config.max_payload as u64;
-    let mut upto = (start / boundary + 1) * boundary;
-    while upto < end && upto + boundary <= limit && !percent(rng, config.split) {
-        upto += boundary;
+    // The last boundary is the end of the address space.
+    let limit = (start & !3).saturating_add(config.max_payload as u64);
+    let mut upto = (start / boundary + 1).saturating_mul(boundary);
+    while upto < end && upto.saturating_add(boundary) <= limit && !percent(rng, config.split) {
+        upto = upto.saturating_add(boundary);
     }
     upto.min(end)
 }
 
 fn draw_fault(request: &Request, config: &Config, rng: &mut ChaCha8Rng) -> Option<Fault> {
-    let (start, end) = (request.address, request.address + (request.dws * DW) as u64);
+    let (start, end) = (request.address, request.address.saturating_add((request.dws * DW) as u64));
     let placed = config.faults.places.iter().find(|(range, _)| range.start < end && start < range.end);
     if let Some((_, fault)) = placed {
         return Some(*fault);
