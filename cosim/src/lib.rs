@@ -8,6 +8,7 @@ pub mod bridge;
 pub mod capture;
 pub mod card;
 pub mod core_memory;
+pub mod cores;
 pub mod memory;
 pub mod mutate;
 pub mod processor;
