@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use abi::csr::host;
+use abi::csr::{core, host};
 use abi::params::NicParams;
 
 use crate::bridge::{Inputs, Outputs};
@@ -230,6 +230,65 @@ impl Machine {
             value.is_some()
         })?;
         value.ok_or(MachineError::Late { cycle: self.rig.cycles() })
+    }
+}
+
+/// Message frames behind one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frames {
+    /// Address of the first one: a byte of a processor's memory, or of the host's.
+    pub base: u64,
+    /// log2 of the bytes of each.
+    pub log2: u32,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Frames {
+    /// The MFA of frame `k`, handed in by `processor` or, if there is none, by the host.
+    pub fn mfa(&self, processor: Option<usize>, k: usize) -> u32 {
+        (processor.unwrap_or(0) as u32) << 24 | self.base.wrapping_add((k as u64) << self.log2) as u32
+    }
+}
+
+impl Machine {
+    /// The processor says where its inbound frames are, and hands in all of them.
+    ///
+    /// # Errors
+    /// As [`Machine::until`].
+    pub fn give_inbound(&mut self, processor: usize, frames: Frames) -> Result<(), MachineError> {
+        self.set_inbound(processor, frames)?;
+        (0..frames.count)
+            .try_for_each(|k| self.core_write(processor, core::IN_FREE.offset, frames.mfa(Some(processor), k)))
+    }
+
+    /// The processor says where its inbound frames are.
+    ///
+    /// # Errors
+    /// As [`Machine::until`].
+    pub fn set_inbound(&mut self, processor: usize, frames: Frames) -> Result<(), MachineError> {
+        self.core_write(processor, core::IN_BASE.offset, frames.base as u32)?;
+        self.core_write(processor, core::IN_FRAME_SIZE.offset, frames.log2)?;
+        self.core_write(processor, core::IN_FRAMES.offset, frames.count as u32)
+    }
+
+    /// The host says where the outbound frames are, and hands in all of them.
+    ///
+    /// # Errors
+    /// As [`Machine::until`].
+    pub fn give_outbound(&mut self, frames: Frames) -> Result<(), MachineError> {
+        self.set_outbound(frames)?;
+        (0..frames.count).try_for_each(|k| self.host_write(host::I2O_OUTBOUND.offset, frames.mfa(None, k)))
+    }
+
+    /// The host says where the outbound frames are.
+    ///
+    /// # Errors
+    /// As [`Machine::until`].
+    pub fn set_outbound(&mut self, frames: Frames) -> Result<(), MachineError> {
+        self.host_write_wide(host::OUT_BASE.offset, frames.base)?;
+        self.host_write(host::OUT_FRAME_SIZE.offset, frames.log2)?;
+        self.host_write(host::OUT_FRAMES.offset, frames.count as u32)
     }
 }
 
