@@ -42,7 +42,7 @@ fn acknowledge(card: &mut Machine, processor: usize, causes: u32) {
 
 /// The cause stands; it interrupts only unmasked, survives its acknowledge until `clear` has taken its reason away, and is alone.
 fn stands_until(card: &mut Machine, cause: u32, clear: impl FnOnce(&mut Machine)) {
-    card.ticks(60).unwrap();
+    card.ticks(300).unwrap();
     assert_eq!(status(card, 1), cause);
     assert!(!card.cores[1].irq, "masked");
     card.core_write(1, core::IRQ_MASK.offset, 0xff & !cause).unwrap();

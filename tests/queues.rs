@@ -299,6 +299,7 @@ fn row_69_5_a_descriptor_may_post_its_frame_itself() {
     }
     assert_eq!((report >> 20, card.host_read(host::DMA_CONTEXT.offset).unwrap()), (8, 2), "MFA refused");
     assert_eq!(card.core_read(3, core::IN_POST.offset).unwrap(), EMPTY);
+    card.ticks(300).unwrap();
     assert_eq!(count(&mut card, host::counters::MFA_REFUSED), 1);
 }
 
