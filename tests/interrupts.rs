@@ -423,7 +423,7 @@ fn bar2_a_write_to_a_closed_memory_is_dropped_and_counted() {
     for place in [0x0200_0000, 0x0400_0000, 0x0f00_0000] {
         card.memory_write(place, &[1; 8]).unwrap();
     }
-    card.ticks(100).unwrap();
+    card.ticks(300).unwrap();
     assert!(card.cores[2].memory.bytes().iter().all(|byte| *byte == 0xa5));
     assert_eq!(card.host_read_wide(unsupported).unwrap(), 3);
     assert_eq!(card.host_read(host::ERROR_STATUS.offset).unwrap(), 4);
