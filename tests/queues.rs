@@ -4,7 +4,13 @@ use abi::csr::{core, host};
 use abi::dma::{Descriptor, Window, control};
 use abi::receive::EMPTY;
 use cosim::cores::{Frames, Machine};
+use cosim::mutate::seed;
+use cosim::queue_traffic::{Lie, Outcome, Settings, TrafficError, run};
 use cosim::root_complex::Config;
+use cosim::scoreboard::Law;
+
+/// Cards and how many queue operations each of them does in the random test: a million all in all.
+const PRESETS: [(&str, u64); 1] = [("n4w64", 1_000_000)];
 
 /// Outbound frames start here in host memory.
 const OUTBOUND: Frames = Frames { base: 0x12_3456_0000, log2: 7, count: 8 };
@@ -425,4 +431,54 @@ fn i2o_an_empty_queue_reads_all_ones_as_often_as_it_is_read() {
     card.core_write(0, core::IN_FREE.offset, INBOUND.mfa(Some(0), 2)).unwrap();
     card.ticks(40).unwrap();
     assert_eq!([(); 2].map(|()| card.host_read(inbound(0)).unwrap()), [INBOUND.mfa(Some(0), 2), EMPTY]);
+}
+
+fn settings(seed: u64) -> Settings {
+    Settings { seed, frames: 32, log2: 6, operations: 30_000, garbage: 10, pauses: 0, lie: None }
+}
+
+#[test]
+fn rows_69_2_to_69_7_and_68_4_random_traffic_on_all_queues_breaks_no_law() {
+    let seed = seed(0x69).unwrap();
+    let mut total = Outcome::default();
+    for (preset, operations) in PRESETS {
+        // Few frames, so that queues run empty, and as many as fit; without and with pauses of the host.
+        let rounds = [(2, 6, 0), (9, 10, 30), (32, 6, 0), (100, 8, 10), (256, 6, 0), (256, 7, 30)];
+        for (round, (frames, log2, pauses)) in rounds.into_iter().enumerate() {
+            let operations = operations.div_ceil(rounds.len() as u64);
+            let settings =
+                Settings { seed: seed + round as u64, frames, log2, operations, garbage: 10, pauses, lie: None };
+            let outcome =
+                run(preset.parse().unwrap(), &settings).unwrap_or_else(|e| panic!("{preset}, round {round}: {e}"));
+            println!("{preset}, {frames} frames, {pauses} % pauses: {outcome:?}");
+            assert!(outcome.taken > operations / 20 && outcome.refused > 100, "{preset}, round {round}: {outcome:?}");
+            assert!(outcome.messages > 1000 && outcome.messages_refused > 10, "{preset}, round {round}: {outcome:?}");
+            total.operations += outcome.operations;
+            total.empty += outcome.empty;
+        }
+    }
+    assert!(total.operations >= 1_000_000 && total.empty > 10_000, "{total:?}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_traffic_to_the_cycle() {
+    let params = "n4w64".parse().unwrap();
+    let [first, second, other] = [1, 1, 2].map(|seed| run(params, &Settings { pauses: 20, ..settings(seed) }).unwrap());
+    assert_eq!(first, second);
+    assert_ne!(first.cycles, other.cycles);
+}
+
+#[test]
+fn a_scoreboard_that_is_lied_to_says_so() {
+    for (lie, laws) in [
+        (Lie::Value, vec![Law::NotThere, Law::Order]),
+        (Lie::Twice, vec![Law::NotThere, Law::Order]),
+        (Lie::Lost, vec![Law::Order, Law::Lost]),
+        (Lie::Empty, vec![Law::FalselyEmpty]),
+        (Lie::Early, vec![Law::Early]),
+    ] {
+        let error = run("n4w64".parse().unwrap(), &Settings { lie: Some(lie), ..settings(3) }).unwrap_err();
+        let TrafficError::Broken { law, .. } = &error else { panic!("{lie:?}: {error}") };
+        assert!(laws.contains(law), "{lie:?}: {error}");
+    }
 }
