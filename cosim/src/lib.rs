@@ -9,6 +9,7 @@ pub mod capture;
 pub mod card;
 pub mod core_memory;
 pub mod cores;
+pub mod measure_mfa;
 pub mod memory;
 pub mod mutate;
 pub mod processor;

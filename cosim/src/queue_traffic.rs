@@ -1,12 +1,13 @@
 //! Random traffic on all queues of message frames and messages at once, every access held against the laws ([`crate::scoreboard`]).
 //!
 //! Host and processors take and hand in frames as fast as their ports go, some of them no frames of theirs: handed in twice, never handed
-//! out, not aligned, outside, another processor's. Processors send messages to each other, faster at times than they are taken. At the
+//! out, not aligned, outside, another processor's. The host has some of its frames posted by the DMA. Processors send messages to each other, faster at times than they are taken. At the
 //! end everything is drained, and levels and counts must be what they should.
 
 use std::collections::VecDeque;
 
 use abi::csr::{core, host};
+use abi::dma::{DEPTH, Descriptor, control};
 use abi::params::NicParams;
 use abi::receive::EMPTY;
 use rand_chacha::ChaCha8Rng;
@@ -23,6 +24,8 @@ const HOST_READS: usize = 32;
 const HOST_ACCESSES: u64 = 64;
 /// Accesses of a processor that wait at most.
 const CORE_ACCESSES: usize = 4;
+/// Bytes that the DMA copies into a frame that it posts.
+const COPIED: u32 = 12;
 /// Cycles after which everything has come to rest, the counters' sweep included.
 const REST: usize = 600;
 
@@ -77,6 +80,8 @@ pub struct Outcome {
     pub messages: u64,
     /// Messages that were refused.
     pub messages_refused: u64,
+    /// Frames that the DMA posted.
+    pub copies: u64,
 }
 
 /// Where frames wait.
@@ -92,6 +97,8 @@ pub enum Place {
     OutPost,
     /// The messages from the first to the second processor.
     Ring(usize, usize),
+    /// The reports of the host's DMA channel.
+    Reports,
 }
 
 /// Why a run failed.
@@ -147,6 +154,9 @@ struct HostSide {
     number: u64,
     /// Number of the last access that is known to be done.
     done: u64,
+    /// Descriptors that were pushed, and those whose report was taken.
+    pushed: u64,
+    reported: u64,
     refused: u64,
     last: u32,
 }
@@ -209,7 +219,9 @@ impl Traffic {
             Config { seed: settings.seed, rx_pause: pause, tx_pause: pause, host_tags: 256, ..Config::default() };
         let inbound = Frames { base: 0x4_0000, log2: settings.log2, count: settings.frames };
         let outbound = Frames { base: 0x9_fff0_0000, ..inbound };
-        let mut machine = Machine::new(params, config, 0)?;
+        let bytes = settings.frames << settings.log2;
+        let mut machine = Machine::new(params, config, inbound.base as usize + bytes)?;
+        machine.cores.iter_mut().for_each(|core| core.memory.open(inbound.base as u32, bytes));
         (0..processors).try_for_each(|p| machine.set_inbound(p, inbound))?;
         machine.set_outbound(outbound)?;
         // The last frame of each region is never handed in.
@@ -232,7 +244,8 @@ impl Traffic {
             cores: (0..processors).map(core).collect(),
             taken: Vec::new(),
             in_free: vec![QueueBoard::new(1); processors],
-            in_post: vec![QueueBoard::new(1); processors],
+            // The host, and the DMA in its name.
+            in_post: vec![QueueBoard::new(2); processors],
             out_free: QueueBoard::new(1),
             out_post: QueueBoard::new(processors),
             rings: vec![vec![RingBoard::default(); processors]; processors],
@@ -264,6 +277,7 @@ impl Traffic {
         }
         let (page, what) = (self.below(self.processors()), self.below(100));
         match what {
+            0..5 if self.host.pushed > self.host.reported => self.host_reads(Place::Reports, 0),
             0..55 if self.host.reads.len() < HOST_READS => {
                 self.host_reads(if what < 35 { Place::InFree(page) } else { Place::OutPost }, page);
             }
@@ -272,7 +286,11 @@ impl Traffic {
                 let mfa = self.host.inbound[page].swap_remove(k) | self.below(4) as u32;
                 self.host_posts(page, mfa);
             }
-            80..100 if !self.host.outbound.is_empty() => {
+            80..85 if !self.host.inbound[page].is_empty() && self.host.pushed - self.host.reported < DEPTH as u64 => {
+                let mfa = self.host.inbound[page].swap_remove(0) | self.below(4) as u32;
+                self.host_pushes(page, mfa);
+            }
+            85..100 if !self.host.outbound.is_empty() => {
                 let k = self.below(self.host.outbound.len());
                 let mfa = self.host.outbound.swap_remove(k);
                 self.host_frees(page, mfa);
@@ -282,7 +300,11 @@ impl Traffic {
     }
 
     fn host_reads(&mut self, place: Place, page: usize) {
-        let offset = if place == Place::OutPost { host::I2O_OUTBOUND.at(page) } else { host::I2O_INBOUND.at(page) };
+        let offset = match place {
+            Place::Reports => host::DMA_DONE.offset,
+            Place::OutPost => host::I2O_OUTBOUND.at(page),
+            _ => host::I2O_INBOUND.at(page),
+        };
         let from = self.machine.rig.cycles();
         let ticket = self.machine.rig.host.read(from, REGISTERS, offset.into(), 4);
         self.host.reads.push_back((ticket, Asked { place, number: self.host.number, from }));
@@ -304,6 +326,37 @@ impl Traffic {
             self.host_writes(host::I2O_INBOUND.at(page), mfa);
             self.host.refused += 1;
         }
+    }
+
+    /// Has the DMA copy into a frame and post it.
+    fn host_pushes(&mut self, page: usize, mfa: u32) {
+        self.in_post[page].push(1, mfa, self.host.pushed, self.machine.rig.cycles());
+        let descriptor = Descriptor {
+            source: self.rng.next_u32().into(),
+            destination: (mfa & !3).into(),
+            length: COPIED,
+            flags: control::SOURCE_HOST | control::POST,
+            mfa,
+            context: self.host.pushed as u32,
+        };
+        let bytes: Vec<u8> = descriptor.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.machine.rig.host.write(REGISTERS, host::DMA_SOURCE.offset.into(), &bytes);
+        self.host.pushed += 1;
+        self.host.number += 1;
+        self.outcome.operations += 1;
+    }
+
+    /// A report of the DMA was read.
+    fn reported(&mut self, item: Option<u32>, cycle: u64) -> Result<(), TrafficError> {
+        let Some(found) = item else { return Ok(()) };
+        if found != COPIED {
+            let register = format!("report {}", self.host.reported);
+            return Err(TrafficError::Register { register, found: found.into(), expected: COPIED.into() });
+        }
+        self.host.reported += 1;
+        self.outcome.copies += 1;
+        (0..self.processors()).for_each(|p| self.in_post[p].settle(1, self.host.reported, cycle));
+        Ok(())
     }
 
     fn host_frees(&mut self, page: usize, mfa: u32) {
@@ -344,6 +397,10 @@ impl Traffic {
             (0..self.processors()).for_each(|p| self.in_post[p].settle(0, asked.number, answer.cycle));
             self.out_free.settle(0, asked.number, answer.cycle);
             let item = Some(value).filter(|value| *value != EMPTY);
+            if asked.place == Place::Reports {
+                self.reported(item, answer.cycle)?;
+                continue;
+            }
             let told = if asked.place == Place::OutPost { self.told(item, window) } else { Some((item, window)) };
             if let Some((item, window)) = told {
                 self.take(asked.place, item, window)?;
@@ -543,6 +600,10 @@ impl Traffic {
 
     /// Waits until nothing is under way.
     fn rest(&mut self) -> Result<(), TrafficError> {
+        while self.host.pushed > self.host.reported {
+            self.host_reads(Place::Reports, 0);
+            self.rest_briefly()?;
+        }
         let busy = |traffic: &Self| {
             !traffic.machine.rig.host.quiet() || !traffic.machine.cores.iter().all(|core| core.port.idle())
         };
