@@ -27,6 +27,8 @@ const TAKEN: usize = 24;
 const PUSHED: usize = 24;
 /// Cycles after which a descriptor's report is asked for.
 const REPORT_AGE: u64 = 130;
+/// Reads of reports under way. More of them find nothing, and the link is full of them.
+const REPORTS: usize = 2;
 /// Rounds that are not counted, until all is in flow.
 const WARM_UP: usize = 100;
 
@@ -46,6 +48,8 @@ pub struct Rounds {
     pub cycles: f64,
     /// Beats from the host to the card in a round: the limit of the link.
     pub beats: f64,
+    /// Cycles of a round in which the card did not take the beat it was offered.
+    pub stalls: f64,
     /// Reads of the host that got nothing, per round.
     pub empty: f64,
 }
@@ -85,9 +89,10 @@ pub fn inbound_rounds(params: NicParams, way: Way, rounds: usize) -> Result<Roun
     let (mut sent, mut finished, mut empty) = (0, 0, 0);
     // Numbers of the messages each processor must get, in order.
     let mut due = vec![VecDeque::new(); processors];
-    let (mut start, mut beats, mut start_beats, mut start_empty) = (0, 0u64, 0, 0);
+    let (mut beats, mut stalls) = (0, 0);
+    // Cycle, beats, stalls, empty reads when all is in flow.
+    let mut start = (0, 0, 0, 0);
     let total = rounds + WARM_UP;
-    let age = std::env::var("AGE").map_or(REPORT_AGE, |a| a.parse().unwrap());
     while finished < total {
         let now = machine.rig.cycles();
         // The host: an access of each kind in a cycle, as far as there is room.
@@ -97,8 +102,8 @@ pub fn inbound_rounds(params: NicParams, way: Way, rounds: usize) -> Result<Roun
             next_page = (next_page + 1) % processors;
             frames_asked += 1;
         }
-        let old = reports.get(reports_asked).is_some_and(|pushed| pushed + age <= now);
-        if old {
+        let old = reports.get(reports_asked).is_some_and(|pushed| pushed + REPORT_AGE <= now);
+        if old && reports_asked < REPORTS {
             let ticket = machine.rig.host.read(now, REGISTERS, host::DMA_DONE.offset.into(), 4);
             asked.push_back((ticket, Asked::Report));
             reports_asked += 1;
@@ -142,7 +147,9 @@ pub fn inbound_rounds(params: NicParams, way: Way, rounds: usize) -> Result<Roun
             }
         }
         machine.tick()?;
-        beats += u64::from(machine.rig.inputs.tlp_rx_tvalid && machine.rig.outputs.tlp_rx_tready);
+        let (offered, ready) = (machine.rig.inputs.tlp_rx_tvalid, machine.rig.outputs.tlp_rx_tready);
+        beats += u64::from(offered && ready);
+        stalls += u64::from(offered && !ready);
         for (p, core) in machine.cores.iter_mut().enumerate() {
             while let Some(answer) = core.answers.pop_front() {
                 if answer.value == EMPTY {
@@ -156,7 +163,7 @@ pub fn inbound_rounds(params: NicParams, way: Way, rounds: usize) -> Result<Roun
                 core.port.read(core::IN_POST.offset);
                 finished += 1;
                 if finished == WARM_UP {
-                    (start, start_beats, start_empty) = (machine.rig.cycles(), beats, empty);
+                    start = (machine.rig.cycles(), beats, stalls, empty);
                 }
             }
         }
@@ -164,7 +171,7 @@ pub fn inbound_rounds(params: NicParams, way: Way, rounds: usize) -> Result<Roun
             let (ticket, what) = asked.pop_front().expect("a question for every answer");
             assert_eq!(ticket, answer.ticket, "answers come in order");
             let value = answer.result.ok().and_then(|bytes| bytes.try_into().ok()).map_or(EMPTY, u32::from_le_bytes);
-            empty += usize::from(value == EMPTY);
+            empty += u64::from(value == EMPTY);
             match what {
                 Asked::Frame => {
                     frames_asked -= 1;
@@ -182,8 +189,9 @@ pub fn inbound_rounds(params: NicParams, way: Way, rounds: usize) -> Result<Roun
     }
     let per_round = |count: u64| count as f64 / rounds as f64;
     Ok(Rounds {
-        cycles: per_round(machine.rig.cycles() - start),
-        beats: per_round(beats - start_beats),
-        empty: per_round((empty - start_empty) as u64),
+        cycles: per_round(machine.rig.cycles() - start.0),
+        beats: per_round(beats - start.1),
+        stalls: per_round(stalls - start.2),
+        empty: per_round(empty - start.3),
     })
 }
