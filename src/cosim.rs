@@ -42,6 +42,9 @@ pub struct Arguments {
     /// Write a waveform of the whole run (FST).
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Processors send every frame back out, which is compared too.
+    #[arg(long)]
+    tx: bool,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
@@ -86,6 +89,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     replay.config.hash.function = function;
     replay.around.pace = pace(&arguments.rate)?;
     replay.around.seed = arguments.seed;
+    replay.around.echo = arguments.tx;
     let frames =
         Capture::open(&arguments.pcap)?.map(|frame| frame.map(|f| (f.bytes, false))).collect::<Result<Vec<_>, _>>()?;
 
@@ -122,7 +126,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// A card's failure, with the waveform's name if there is one.
 fn failed(error: CardError, waveform: Option<&Path>) -> Failure {
     match (&error, waveform) {
-        (CardError::Violation(_), Some(file)) if file.exists() => {
+        (error, Some(file)) if error.cycle().is_some() && file.exists() => {
             Failure::Check(format!("the card failed: {error}; the last cycles are in {}", file.display()))
         }
         _ => error.into(),
@@ -164,6 +168,7 @@ struct Summary<'a> {
     delivered: u64,
     identical: u64,
     dropped: Dropped<'a>,
+    sent_back: Option<u64>,
     cycles: u64,
     gbps: f64,
     latency: Latency,
@@ -185,6 +190,7 @@ impl<'a> Summary<'a> {
             delivered: outcome.delivered,
             identical: outcome.identical,
             dropped: Dropped(outcome),
+            sent_back: outcome.sent_back,
             cycles: outcome.cycles,
             gbps: outcome.gbps(),
             latency: outcome.latency,
@@ -244,6 +250,8 @@ fn table(arguments: &Arguments, outcome: &Outcome, elapsed: Duration) -> String 
     let classes: Vec<_> = classes.0.iter().filter(|(_, n)| *n > 0).map(|(c, n)| format!("{c} {n}")).collect();
     let dropped: Vec<_> = outcome.dropped.iter().filter(|(_, n)| *n > 0).map(|(c, n)| format!("{c} {n}")).collect();
     let dropped = if dropped.is_empty() { String::new() } else { format!(" ({})", dropped.join(", ")) };
+    let sent_back =
+        outcome.sent_back.map_or(String::new(), |n| format!("sent back  {n}, each as its processor got it\n"));
     let Latency { min, median, max } = outcome.latency;
     let rate = outcome.cycles as f64 / elapsed.as_secs_f64().max(1e-9);
     let _ = write!(
@@ -252,7 +260,7 @@ fn table(arguments: &Arguments, outcome: &Outcome, elapsed: Duration) -> String 
 frames     {}: {}
 delivered  {}, {} of them identical to what was sent; floods go to every processor
 dropped    {}{dropped}
-latency    {min} / {median} / {max} cycles (min / median / max), first beat to first write into a processor's memory
+{sent_back}latency    {min} / {median} / {max} cycles (min / median / max), first beat to first write into a processor's memory
 cycles     {}, {:.3} Gb/s simulated at {} MHz
 speed      {rate:.0} cycles/s
 ",

@@ -233,3 +233,16 @@ pub enum CardError {
         cycle: u64,
     },
 }
+
+impl CardError {
+    /// The cycle in which the card did something wrong, if that is what happened.
+    pub fn cycle(&self) -> Option<u64> {
+        match self {
+            Self::Violation(violation) => Some(violation.cycle()),
+            Self::Stream(violation) => Some(violation.cycle()),
+            Self::Rig(RigError::Host(violation)) => Some(violation.cycle),
+            Self::NoAnswer { cycle, .. } => Some(*cycle),
+            Self::Rig(RigError::Bridge(_)) => None,
+        }
+    }
+}

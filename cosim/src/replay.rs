@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::card::{Card, CardError, Surroundings};
 use crate::processor::Received;
-use crate::reference::{Class, DispatchConfig, DropCause, Prediction, Processors, predict};
+use crate::reference::{Check, Checks, Class, DispatchConfig, DropCause, Prediction, Processors, predict};
 use crate::source::Outgoing;
 
 /// Cycles that a run goes on without a frame being sent, taken or dropped before it counts as hung.
@@ -90,6 +90,8 @@ pub struct Outcome {
     pub processors: Vec<Load>,
     /// First beat to first write.
     pub latency: Latency,
+    /// Frames that came back through transmit, if processors echo; each was compared with what its processor got.
+    pub sent_back: Option<u64>,
     /// Bytes of all frames sent.
     pub bytes: u64,
     /// What went wrong; empty if nothing did.
@@ -152,8 +154,7 @@ impl Replay {
         let outcome = self.run(frames, progress);
         let failed_at = match &outcome {
             Ok(outcome) => outcome.mismatches.first().map(|m| m.cycle),
-            Err(CardError::Violation(violation)) => Some(violation.cycle()),
-            Err(_) => None,
+            Err(error) => error.cycle(),
         };
         if let (Some(cycle), None) = (failed_at, &self.trace) {
             let trace = Some(Trace { file, from: cycle.saturating_sub(WAVEFORM_BEFORE_FAILURE) });
@@ -176,6 +177,14 @@ struct Sent<'a> {
     identical: bool,
 }
 
+fn reported(check: abi::receive::Check) -> Check {
+    match check {
+        abi::receive::Check::None => Check::None,
+        abi::receive::Check::Good => Check::Good,
+        abi::receive::Check::Bad => Check::Bad,
+    }
+}
+
 struct Run<'a> {
     card: Card,
     replay: &'a Replay,
@@ -184,6 +193,9 @@ struct Run<'a> {
     due: Vec<VecDeque<usize>>,
     loads: Vec<Load>,
     latencies: Vec<u64>,
+    /// For each processor the frames it should send back, in order, as they leave the card.
+    echoes: Vec<VecDeque<Vec<u8>>>,
+    sent_back: u64,
     mismatches: Vec<Mismatch>,
 }
 
@@ -208,6 +220,8 @@ impl<'a> Run<'a> {
             due: vec![VecDeque::new(); n],
             loads: vec![Load::default(); n],
             latencies: Vec::new(),
+            echoes: vec![VecDeque::new(); n],
+            sent_back: 0,
             mismatches: Vec::new(),
         })
     }
@@ -242,6 +256,10 @@ impl<'a> Run<'a> {
                 self.receive(processor, &received, cycle);
                 active = cycle;
             }
+            if let Some(frame) = events.sent {
+                self.take_echo(&frame, cycle);
+                active = cycle;
+            }
             if cycle > active + PATIENCE {
                 self.mismatch(cycle, format!("nothing happened for {PATIENCE} cycles, {} frames sent", next));
                 break;
@@ -264,6 +282,12 @@ impl<'a> Run<'a> {
 
     /// A processor took a frame: it must be the oldest one due there, or a later one if the ones between were dropped.
     fn receive(&mut self, processor: usize, received: &Received, cycle: u64) {
+        if self.replay.around.echo {
+            let mut echo = received.bytes.clone();
+            // Ethernet's shortest frame, without FCS (IEEE 802.3).
+            echo.resize(echo.len().max(60), 0);
+            self.echoes[processor].push_back(echo);
+        }
         let load = &mut self.loads[processor];
         load.frames += 1;
         load.bytes += received.bytes.len() as u64;
@@ -299,6 +323,29 @@ impl<'a> Run<'a> {
             );
             self.mismatch(cycle, what);
         }
+        let checks =
+            Checks { ip: reported(received.status.ip_check()), transport: reported(received.status.transport_check()) };
+        if checks != expected.checks {
+            self.sent[index].identical = false;
+            let what = format!(
+                "frame {index} at processor {processor}: checksums {checks:?}; the model says {:?}",
+                expected.checks
+            );
+            self.mismatch(cycle, what);
+        }
+    }
+
+    /// A frame left the card: some processor must have been about to send it.
+    fn take_echo(&mut self, frame: &[u8], cycle: u64) {
+        match self.echoes.iter_mut().find(|due| due.front().is_some_and(|due| due == frame)) {
+            Some(due) => {
+                due.pop_front();
+                self.sent_back += 1;
+            }
+            None => {
+                self.mismatch(cycle, format!("{} bytes were sent that no processor was about to send", frame.len()))
+            }
+        }
     }
 
     fn mismatch(&mut self, cycle: u64, what: String) {
@@ -323,11 +370,14 @@ impl<'a> Run<'a> {
             classes.push(self.card.counter(counters::FIRST_CLASS + k)?);
         }
         let mut loads = Vec::new();
+        let (mut sent_counted, mut sent_bytes) = (0, 0);
         let mut missed = 0;
         for p in 0..self.loads.len() {
             let first = counters::FIRST_PROCESSOR + counters::PER_PROCESSOR * p;
             let frames = self.card.counter(first + counters::PROCESSOR_FRAMES)?;
             let bytes = self.card.counter(first + counters::PROCESSOR_BYTES)?;
+            sent_counted += self.card.counter(first + counters::PROCESSOR_SENT)?;
+            sent_bytes += self.card.counter(first + counters::PROCESSOR_SENT_BYTES)?;
             missed += self.card.counter(first + counters::PROCESSOR_NO_BUFFER)?;
             missed += self.card.counter(first + counters::PROCESSOR_POST_FULL)?;
             loads.push(Load { frames, bytes });
@@ -355,6 +405,15 @@ impl<'a> Run<'a> {
         for cause in [DropCause::Runt, DropCause::Oversize, DropCause::Bad, DropCause::NoProcessor] {
             let counted = dropped.iter().find(|(c, _)| *c == cause).map_or(0, |(_, n)| *n);
             checks.push(("drops by a cause that the model foresees", counted, count(cause)));
+        }
+        if self.replay.around.echo {
+            let taken = self.loads.iter().fold(Load::default(), |sum, load| Load {
+                frames: sum.frames + load.frames,
+                bytes: sum.bytes + load.bytes,
+            });
+            checks.push(("frames sent back, as they came", self.sent_back, taken.frames));
+            checks.push(("frames sent back", sent_counted, taken.frames));
+            checks.push(("bytes sent back", sent_bytes, taken.bytes));
         }
         // The length of a frame far beyond the limit is not kept exactly.
         if count(DropCause::Oversize) == 0 {
@@ -389,6 +448,7 @@ impl<'a> Run<'a> {
             processors: self.loads,
             latency,
             bytes: total,
+            sent_back: self.replay.around.echo.then_some(self.sent_back),
             mismatches: self.mismatches,
         })
     }

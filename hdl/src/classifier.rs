@@ -19,6 +19,10 @@
 //! | `reta_write_entry`   | in  | 4     | its new processor                                              |
 //! | `reta_read_index`    | in  | 7     | entry to show                                                  |
 //! | `reta_read_entry`    | out | 4     | the entry, one cycle later                                     |
+//! | `headers_tvalid`     | out | 1     | a frame's headers, see [`crate::parser`]; reset value 0        |
+//! | `headers_class`      | out | 3     | an [`abi::receive::Class`]                                     |
+//! | `headers_ipv6`       | out | 1     | the packet is IPv6                                             |
+//! | `headers_places`     | out | 31    | where its parts lie, see [`parser::Places`]                    |
 //! | `lookup_tvalid`      | out | 1     | a result, one for each frame in order; reset value 0           |
 //! | `lookup_processor`   | out | 4     | the processor the table names                                  |
 //! | `lookup_hash`        | out | 32    | the hash                                                       |
@@ -58,6 +62,10 @@ pub struct Classifier<const W: usize, const CHUNK: usize, const WINDOW: usize> {
     pub reta_write_entry: Signal<In, Bits<4>>,
     pub reta_read_index: Signal<In, Bits<7>>,
     pub reta_read_entry: Signal<Out, Bits<4>>,
+    pub headers_tvalid: Signal<Out, Bit>,
+    pub headers_class: Signal<Out, Bits<3>>,
+    pub headers_ipv6: Signal<Out, Bit>,
+    pub headers_places: Signal<Out, Bits<31>>,
     pub lookup_tvalid: Signal<Out, Bit>,
     pub lookup_processor: Signal<Out, Bits<4>>,
     pub lookup_hash: Signal<Out, Bits<32>>,
@@ -88,6 +96,10 @@ impl<const W: usize, const CHUNK: usize, const WINDOW: usize> Classifier<W, CHUN
             reta_write_entry: Default::default(),
             reta_read_index: Default::default(),
             reta_read_entry: Default::default(),
+            headers_tvalid: Default::default(),
+            headers_class: Default::default(),
+            headers_ipv6: Default::default(),
+            headers_places: Default::default(),
             lookup_tvalid: Default::default(),
             lookup_processor: Default::default(),
             lookup_hash: Default::default(),
@@ -109,6 +121,11 @@ impl<const W: usize, const CHUNK: usize, const WINDOW: usize> Logic for Classifi
         self.parser.beat_bytes.next = self.beat_bytes.val();
         self.parser.beat_first.next = self.beat_first.val();
         self.parser.beat_last.next = self.beat_last.val();
+
+        self.headers_tvalid.next = self.parser.headers_tvalid.val();
+        self.headers_class.next = self.parser.headers_class.val();
+        self.headers_ipv6.next = self.parser.headers_ipv6.val();
+        self.headers_places.next = self.parser.headers_places.val().into();
 
         self.flow_hash.clock.next = self.clock.val();
         self.flow_hash.reset.next = self.reset.val();

@@ -58,7 +58,7 @@
 //! | `out_posted`         | out | 1     | the outbound post queue is not empty                                          |
 //! | `in_waits_i`         | out | 1     | the inbound free queue of processor i is not empty                            |
 //! | `host_irq`           | out | 1     | I2O's level interrupt: the outbound post queue is not empty, and not masked   |
-//! | `error_e`            | in  | 1     | error e of ERROR_STATUS happens, e in 0..7                                    |
+//! | `error_e`            | in  | 1     | error e of ERROR_STATUS happens, e in 0..10 |
 //! | `refused_mfa`        | in  | 32    | the MFA that error 0 is about                                                 |
 //! | `error_pending`      | out | 1     | a bit of ERROR_STATUS is set                                                  |
 //! | `ring_i`             | in  | 1     | processor i rings                                                             |
@@ -302,7 +302,7 @@ impl Csr {
             "IN_LEVELS 1",
         ];
         assert_eq!(names(Hardware::Drives), driven);
-        assert_eq!(host::error_status::DMA_REFUSED.lsb, 6);
+        assert_eq!(host::error_status::WRITE_PARTIAL.lsb, 9);
         let derived = [
             ("PARAMETERS", params.register()),
             ("HASH_CONTROL", host::hash_control::CHUNK_BITS.put(params.processor_bits() as u32)),
@@ -369,7 +369,7 @@ impl Csr {
             out_posted: Default::default(),
             in_waits: many(n),
             host_irq: Default::default(),
-            error: many(7),
+            error: many(10),
             refused_mfa: Default::default(),
             error_pending: Default::default(),
             ring: many(n),
@@ -395,7 +395,7 @@ impl Csr {
             in_pending: Default::default(),
             outbound_mask: Default::default(),
             outbound_posted: Default::default(),
-            error_bit: many(7),
+            error_bit: many(10),
             error_word: Default::default(),
             refused: Default::default(),
             rung_bit: many(n),
@@ -535,7 +535,7 @@ impl Logic for Csr {
             self.rung_word.element[b].next = false;
         }
         self.error_pending.next = false;
-        for e in 0..7 {
+        for e in 0..10 {
             self.error_bit[e].clock.next = self.clock.val();
             self.error_bit[e].d.next = !self.reset.val()
                 & (self.error[e].val()
@@ -745,7 +745,7 @@ mod tests {
         cycle(&mut dut, None);
         dut.error[2].next = false;
         assert_eq!(status(&mut dut), 4);
-        cycle(&mut dut, Some((true, host::ERROR_STATUS.offset, 0x7f)));
+        cycle(&mut dut, Some((true, host::ERROR_STATUS.offset, 0x3ff)));
         dut.error[2].next = true;
         cycle(&mut dut, None);
         dut.error[2].next = false;

@@ -13,6 +13,7 @@
 //! | `beat_length`      | in  | 14    | bytes of the frame up to here                                              |
 //! | `beat_discard`     | in  | 2     | 0 keep, 1 runt, 2 oversize, 3 bad                                          |
 //! | `beat_verdict`     | in  | 52    | the frame's [`crate::verdict_queue::Verdict`]                              |
+//! | `beat_checks`      | in  | 4     | at the last beat: IP and transport check, each an [`abi::receive::Check`]  |
 //! | `buffer_valid_i`   | in  | 1     | processor i has a free buffer                                              |
 //! | `buffer_address_i` | in  | 32    | its address                                                                |
 //! | `post_room_i`      | in  | 1     | its post queue has room                                                    |
@@ -63,6 +64,7 @@ pub struct Dispatch<const W: usize, const KEEP: usize> {
     pub beat_length: Signal<In, Bits<14>>,
     pub beat_discard: Signal<In, Bits<2>>,
     pub beat_verdict: Signal<In, Bits<VERDICT_BITS>>,
+    pub beat_checks: Signal<In, Bits<4>>,
     pub buffer_valid: Vec<Signal<In, Bit>>,
     pub buffer_address: Vec<Signal<In, Bits<32>>>,
     pub post_room: Vec<Signal<In, Bit>>,
@@ -123,7 +125,8 @@ struct StatusWord {
     reserved: Bits<2>,
     frame_class: Bits<3>,
     flooded: Bit,
-    unused: Bits<12>,
+    checks: Bits<4>,
+    unused: Bits<8>,
 }
 
 impl<const W: usize, const KEEP: usize> Dispatch<W, KEEP> {
@@ -136,6 +139,7 @@ impl<const W: usize, const KEEP: usize> Dispatch<W, KEEP> {
         assert_eq!((counters::PROCESSOR_FRAMES, counters::PROCESSOR_BYTES), (0, 1));
         assert_eq!((counters::PROCESSOR_NO_BUFFER, counters::PROCESSOR_POST_FULL), (2, 3));
         assert_eq!((Status::CLASS_LSB, Status::FLOODED_LSB), (16, 19));
+        assert_eq!((Status::IP_CHECK_LSB, Status::TRANSPORT_CHECK_LSB), (20, 22));
         let discard = |cause: u64| Constant::new(cause.to_bits());
         Self {
             clock: Default::default(),
@@ -148,6 +152,7 @@ impl<const W: usize, const KEEP: usize> Dispatch<W, KEEP> {
             beat_length: Default::default(),
             beat_discard: Default::default(),
             beat_verdict: Default::default(),
+            beat_checks: Default::default(),
             buffer_valid: many(processors),
             buffer_address: many(processors),
             post_room: many(processors),
@@ -223,6 +228,7 @@ impl<const W: usize, const KEEP: usize> Logic for Dispatch<W, KEEP> {
         self.status.next.reserved = 0.into();
         self.status.next.frame_class = self.beat_verdict.val().get_bits::<3>(16);
         self.status.next.flooded = self.beat_verdict.val().get_bit(19);
+        self.status.next.checks = self.beat_checks.val();
         self.status.next.unused = 0.into();
         self.post_status.next = self.status.val().into();
         self.post_hash.next = self.beat_verdict.val().get_bits::<32>(20);

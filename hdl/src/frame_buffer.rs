@@ -1,8 +1,8 @@
-//! Holds a frame's beats until its verdict is there, and lets it go a constant time after its first beat.
+//! Holds a frame's beats until its checksum plan is there, and lets it go a constant time after its first beat.
 //!
-//! A frame leaves when its verdict is on show and it is old enough. The age makes the latency the same for every frame whose beats
+//! A frame leaves when its plan is on show and it is old enough. The age makes the latency the same for every frame whose beats
 //! arrive back to back, whatever its headers; gaps within a frame's headers delay that frame only. Beats arrive and leave at most one a
-//! cycle, so the buffer never holds more than the longest verdict takes: [`occupancy`] of 64 beats.
+//! cycle, so the buffer never holds more than the longest plan takes: [`occupancy`] of 64 beats.
 //!
 //! | port            | dir | width | meaning                                                              |
 //! |-----------------|-----|-------|----------------------------------------------------------------------|
@@ -13,9 +13,9 @@
 //! | `beat_last`     | in  | 1     | last of a frame                                                      |
 //! | `beat_length`   | in  | 14    | bytes of the frame up to here                                        |
 //! | `beat_discard`  | in  | 2     | 0 keep, 1 runt, 2 oversize, 3 bad                                    |
-//! | `verdict_valid` | in  | 1     | a verdict is on show                                                 |
-//! | `verdict`       | in  | 52    | it                                                                   |
-//! | `verdict_take`  | out | 1     | its frame leaves                                                     |
+//! | `plan_valid`    | in  | 1     | a plan is on show                                                    |
+//! | `plan`          | in  | 72    | it, a [`crate::checksum_plan::Plan`]                                 |
+//! | `plan_take`     | out | 1     | its frame leaves                                                     |
 //! | `out_valid`     | out | 1     | a beat leaves; reset value 0                                         |
 //! | `out_data`      | out | W     | its bytes                                                            |
 //! | `out_keep`      | out | W/8   | its lanes                                                            |
@@ -23,31 +23,34 @@
 //! | `out_last`      | out | 1     | last of a frame                                                      |
 //! | `out_length`    | out | 14    | bytes of the frame up to here                                        |
 //! | `out_discard`   | out | 2     | 0 keep, 1 runt, 2 oversize, 3 bad                                    |
-//! | `out_verdict`   | out | 52    | the frame's verdict, valid with all its beats                        |
+//! | `out_plan`      | out | 72    | the frame's plan, valid with all its beats                           |
 //!
 //! Latency: [`latency`] cycles. Throughput: one beat per cycle, the next frame right behind the last. Never stalls.
 
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
+use crate::checksum_plan::PLAN_BITS;
 use crate::many;
 use crate::memory::{Collision, Memory};
-use crate::verdict_queue::VERDICT_BITS;
-use crate::{classifier, parser, verdict_queue};
+use crate::{checksum_plan, parser};
 
-/// Cycles from `beat_valid` of a frame's first beat until its verdict is on show, at the latest, if its beats arrive back to back.
-const fn verdict_latency(beat_bytes: usize, chunk: usize) -> usize {
-    parser::deciding_beats(beat_bytes) - 1 + classifier::latency(chunk) + verdict_queue::LATENCY
+/// Cycles from `beat_valid` of a frame's first beat until its plan is on show, at the latest, if its beats arrive back to back.
+const fn plan_latency(beat_bytes: usize) -> usize {
+    parser::deciding_beats(beat_bytes) - 1 + parser::LATENCY + checksum_plan::LATENCY
 }
 
-/// Cycles from `beat_valid` to `out_valid`: the verdict's, then read and register.
-pub const fn latency(beat_bytes: usize, chunk: usize) -> usize {
-    verdict_latency(beat_bytes, chunk) + 2
+/// Cycles from `beat_valid` to `out_valid`: the plan's, then read and register.
+pub const fn latency(beat_bytes: usize) -> usize {
+    plan_latency(beat_bytes) + READ
 }
+
+/// Cycles from the plan to its frame: read, register.
+pub const READ: usize = 2;
 
 /// Beats the buffer can come to hold, of 64.
-pub const fn occupancy(beat_bytes: usize, chunk: usize) -> usize {
-    verdict_latency(beat_bytes, chunk) + 1
+pub const fn occupancy(beat_bytes: usize) -> usize {
+    plan_latency(beat_bytes) + 1
 }
 
 /// See the module's page.
@@ -62,9 +65,9 @@ pub struct FrameBuffer<const W: usize, const KEEP: usize> {
     pub beat_last: Signal<In, Bit>,
     pub beat_length: Signal<In, Bits<14>>,
     pub beat_discard: Signal<In, Bits<2>>,
-    pub verdict_valid: Signal<In, Bit>,
-    pub verdict: Signal<In, Bits<VERDICT_BITS>>,
-    pub verdict_take: Signal<Out, Bit>,
+    pub plan_valid: Signal<In, Bit>,
+    pub plan: Signal<In, Bits<PLAN_BITS>>,
+    pub plan_take: Signal<Out, Bit>,
     pub out_valid: Signal<Out, Bit>,
     pub out_data: Signal<Out, Bits<W>>,
     pub out_keep: Signal<Out, Bits<KEEP>>,
@@ -72,7 +75,7 @@ pub struct FrameBuffer<const W: usize, const KEEP: usize> {
     pub out_last: Signal<Out, Bit>,
     pub out_length: Signal<Out, Bits<14>>,
     pub out_discard: Signal<Out, Bits<2>>,
-    pub out_verdict: Signal<Out, Bits<VERDICT_BITS>>,
+    pub out_plan: Signal<Out, Bits<PLAN_BITS>>,
     data: Memory<W, 6>,
     keep: Memory<KEEP, 6>,
     length: Memory<14, 6>,
@@ -95,7 +98,7 @@ pub struct FrameBuffer<const W: usize, const KEEP: usize> {
     fetched: DFF<Bit>,
     fetched_first: DFF<Bit>,
     fetched_last: DFF<Bit>,
-    fetched_verdict: DFF<Bits<VERDICT_BITS>>,
+    fetched_plan: DFF<Bits<PLAN_BITS>>,
     valid: DFF<Bit>,
     first: DFF<Bit>,
     last: DFF<Bit>,
@@ -103,16 +106,15 @@ pub struct FrameBuffer<const W: usize, const KEEP: usize> {
     keep_out: DFF<Bits<KEEP>>,
     length_out: DFF<Bits<14>>,
     discard_out: DFF<Bits<2>>,
-    verdict_out: DFF<Bits<VERDICT_BITS>>,
+    plan_out: DFF<Bits<PLAN_BITS>>,
     _age: usize,
 }
 
-impl<const W: usize, const KEEP: usize> FrameBuffer<W, KEEP> {
-    /// A buffer in front of which the hash takes `chunk` bits a cycle.
-    pub fn new(chunk: usize) -> Self {
-        assert!(KEEP * 8 == W && occupancy(KEEP, chunk) <= 64);
+impl<const W: usize, const KEEP: usize> Default for FrameBuffer<W, KEEP> {
+    fn default() -> Self {
+        assert!(KEEP * 8 == W && occupancy(KEEP) <= 64);
         // `aged` counts from the cycle after the pulse.
-        let age = verdict_latency(KEEP, chunk) - 1;
+        let age = plan_latency(KEEP) - 1;
         Self {
             clock: Default::default(),
             reset: Default::default(),
@@ -123,9 +125,9 @@ impl<const W: usize, const KEEP: usize> FrameBuffer<W, KEEP> {
             beat_last: Default::default(),
             beat_length: Default::default(),
             beat_discard: Default::default(),
-            verdict_valid: Default::default(),
-            verdict: Default::default(),
-            verdict_take: Default::default(),
+            plan_valid: Default::default(),
+            plan: Default::default(),
+            plan_take: Default::default(),
             out_valid: Default::default(),
             out_data: Default::default(),
             out_keep: Default::default(),
@@ -133,7 +135,7 @@ impl<const W: usize, const KEEP: usize> FrameBuffer<W, KEEP> {
             out_last: Default::default(),
             out_length: Default::default(),
             out_discard: Default::default(),
-            out_verdict: Default::default(),
+            out_plan: Default::default(),
             // A beat leaves only in a later cycle than it came.
             data: Memory::new(64, Collision::Discarded),
             keep: Memory::new(64, Collision::Discarded),
@@ -154,7 +156,7 @@ impl<const W: usize, const KEEP: usize> FrameBuffer<W, KEEP> {
             fetched: Default::default(),
             fetched_first: Default::default(),
             fetched_last: Default::default(),
-            fetched_verdict: Default::default(),
+            fetched_plan: Default::default(),
             valid: Default::default(),
             first: Default::default(),
             last: Default::default(),
@@ -162,7 +164,7 @@ impl<const W: usize, const KEEP: usize> FrameBuffer<W, KEEP> {
             keep_out: Default::default(),
             length_out: Default::default(),
             discard_out: Default::default(),
-            verdict_out: Default::default(),
+            plan_out: Default::default(),
             _age: age,
         }
     }
@@ -172,8 +174,8 @@ impl<const W: usize, const KEEP: usize> Logic for FrameBuffer<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, last_beats, write_count, read_count, aged, in_frame);
-        dff_setup!(self, clock, fetched, fetched_first, fetched_last, fetched_verdict, valid, first, last);
-        dff_setup!(self, clock, data_out, keep_out, length_out, discard_out, verdict_out);
+        dff_setup!(self, clock, fetched, fetched_first, fetched_last, fetched_plan, valid, first, last);
+        dff_setup!(self, clock, data_out, keep_out, length_out, discard_out, plan_out);
         self.data.clock.next = self.clock.val();
         self.keep.clock.next = self.clock.val();
         self.length.clock.next = self.clock.val();
@@ -220,11 +222,11 @@ impl<const W: usize, const KEEP: usize> Logic for FrameBuffer<W, KEEP> {
         }
 
         // Leave.
-        self.starting.next = !self.in_frame.q.val() & self.verdict_valid.val() & (self.aged.q.val() != 0);
+        self.starting.next = !self.in_frame.q.val() & self.plan_valid.val() & (self.aged.q.val() != 0);
         self.leaving.next =
             (self.read_count.q.val() != self.write_count.q.val()) & (self.in_frame.q.val() | self.starting.val());
         self.leaving_last.next = self.last_beats.q.val().get_bit(self.read_place.val().index());
-        self.verdict_take.next = self.starting.val();
+        self.plan_take.next = self.starting.val();
         if self.leaving.val() {
             self.read_count.d.next = self.read_count.q.val() + 1;
             self.in_frame.d.next = !self.leaving_last.val();
@@ -237,7 +239,7 @@ impl<const W: usize, const KEEP: usize> Logic for FrameBuffer<W, KEEP> {
         self.fetched_first.d.next = !self.in_frame.q.val();
         self.fetched_last.d.next = self.leaving_last.val();
         if self.starting.val() {
-            self.fetched_verdict.d.next = self.verdict.val();
+            self.fetched_plan.d.next = self.plan.val();
         }
 
         self.valid.d.next = self.fetched.q.val() & !self.reset.val();
@@ -247,7 +249,7 @@ impl<const W: usize, const KEEP: usize> Logic for FrameBuffer<W, KEEP> {
         self.keep_out.d.next = self.keep.read_data.val();
         self.length_out.d.next = self.length.read_data.val();
         self.discard_out.d.next = self.discard.read_data.val();
-        self.verdict_out.d.next = self.fetched_verdict.q.val();
+        self.plan_out.d.next = self.fetched_plan.q.val();
         self.out_valid.next = self.valid.q.val();
         self.out_data.next = self.data_out.q.val();
         self.out_keep.next = self.keep_out.q.val();
@@ -255,7 +257,7 @@ impl<const W: usize, const KEEP: usize> Logic for FrameBuffer<W, KEEP> {
         self.out_last.next = self.last.q.val();
         self.out_length.next = self.length_out.q.val();
         self.out_discard.next = self.discard_out.q.val();
-        self.out_verdict.next = self.verdict_out.q.val();
+        self.out_plan.next = self.plan_out.q.val();
 
         if self.reset.val() {
             self.write_count.d.next = 0.into();

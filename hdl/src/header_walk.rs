@@ -6,9 +6,9 @@
 //! | port       | dir | width | meaning                                                    |
 //! |------------|-----|-------|------------------------------------------------------------|
 //! | `present`  | in  | 1     | the frame holds this word whole, and it is within reach    |
-//! | `info`     | in  | 72    | what it could mean                                         |
-//! | `state_in` | in  | 36    | state ahead of the word                                    |
-//! | `state_out`| out | 36    | state behind it                                            |
+//! | `info`     | in  | 74    | what it could mean                                         |
+//! | `state_in` | in  | 37    | state ahead of the word                                    |
+//! | `state_out`| out | 37    | state behind it                                            |
 //!
 //! Combinational.
 //! Implements: ¶68 (fragments are told from whole datagrams), ¶67 (before any software sees the packet).
@@ -61,6 +61,8 @@ pub struct Walk {
     pub ip_start: Bits<3>,
     pub ipv6: Bit,
     pub ipv4_fragment: Bit,
+    /// An IPv6 routing header was announced.
+    pub routing: Bit,
     /// What follows the header that ends at `start`.
     pub upper: NextHeader,
     /// An [`abi::receive::Class`].
@@ -175,6 +177,7 @@ impl Logic for HeaderWalk {
                 }
                 Expect::Ipv6Next => {
                     self.state_out.next.upper = self.info.val().ipv6_next;
+                    self.state_out.next.routing = self.info.val().ipv6_routing;
                     self.state_out.next.limit = self.info.val().ipv6_limit;
                     self.state_out.next.start = self.info.val().ipv6_last;
                     self.state_out.next.expect = Expect::End;
@@ -207,6 +210,7 @@ impl Logic for HeaderWalk {
                 }
                 Expect::Extension => {
                     self.state_out.next.upper = self.info.val().extension_next;
+                    self.state_out.next.routing = self.state_in.val().routing | self.info.val().extension_routing;
                     self.state_out.next.start = self.info.val().extension_last;
                     self.state_out.next.expect = Expect::End;
                     if self.beyond.val() {

@@ -2,7 +2,7 @@
 //!
 //! One block is one file is one struct. The receive path in the order of a frame: [`stream`], [`parser`] (with [`network_words`],
 //! [`word_decode`], [`next_header`] and [`header_walk`]), [`flow_hash`] (with [`fold`] and [`toeplitz`]), [`reta`], [`frame_buffer`],
-//! [`dispatch`], [`core_port`]. [`nic`] wires them up. [`emit`] prints a block as Verilog.
+//! [`receive_sums`], [`dispatch`], [`core_port`]. [`nic`] wires them up. [`emit`] prints a block as Verilog.
 //!
 //! This crate knows no vendor primitive, board or simulator.
 
@@ -12,6 +12,7 @@
 pub mod aligner;
 pub mod arbiter;
 pub mod checksum;
+pub mod checksum_plan;
 pub mod classifier;
 pub mod completer;
 pub mod completion_sender;
@@ -19,6 +20,7 @@ pub mod concat;
 pub mod core_port;
 pub mod csr;
 pub mod cycle_counter;
+pub mod delay;
 pub mod delay_line;
 pub mod dispatch;
 pub mod dma;
@@ -58,8 +60,10 @@ pub mod msix_vector;
 pub mod network_words;
 pub mod next_header;
 pub mod nic;
+pub mod pairs_from;
 pub mod parser;
 pub mod queue;
+pub mod receive_sums;
 pub mod register_file;
 pub mod register_master;
 pub mod repeat;

@@ -309,6 +309,11 @@ mod tests {
 
     const V: usize = 5;
 
+    fn edge(dut: &mut Msix, level: bool) {
+        dut.clock.next = level.into();
+        assert!(simulate(dut, 10));
+    }
+
     struct Bench {
         dut: Msix,
         now: usize,
@@ -366,8 +371,7 @@ mod tests {
                 }
                 self.dut.level[v].next = self.levels[v];
             }
-            self.dut.clock.next = false.into();
-            assert!(simulate(&mut self.dut, 10));
+            edge(&mut self.dut, false);
             if self.dut.message_valid.val() {
                 let v = self.dut.message_data.val().to_u64() - 0x4000;
                 assert_eq!(self.dut.message_address.val().to_u64(), (0x1000 + v) << 32 | 0xfee0_0000 | v << 4);
@@ -383,8 +387,7 @@ mod tests {
             } else {
                 assert!(!self.offered, "an offer is taken back");
             }
-            self.dut.clock.next = true.into();
-            assert!(simulate(&mut self.dut, 10));
+            edge(&mut self.dut, true);
             self.now += 1;
         }
 
@@ -409,10 +412,8 @@ mod tests {
             bench.dut.word.next = u64::from(word).to_bits();
             bench.dut.write.next = false;
             for _ in 0..READ_LATENCY {
-                bench.dut.clock.next = false.into();
-                assert!(simulate(&mut bench.dut, 10));
-                bench.dut.clock.next = true.into();
-                assert!(simulate(&mut bench.dut, 10));
+                edge(&mut bench.dut, false);
+                edge(&mut bench.dut, true);
                 bench.dut.word.next = 1.into();
             }
             assert_eq!(bench.dut.rdata.val().to_u64(), u64::from(value), "word {word}");
@@ -462,6 +463,74 @@ mod tests {
                 bench.dut.message_ready.next = false;
             }
         }
+    }
+
+    #[test]
+    fn vectors_that_are_always_due_take_turns() {
+        let mut bench = Bench::new();
+        bench.dut.enable.next = true;
+        for v in 0..V {
+            bench.mask(v, false);
+        }
+        let mut order = vec![];
+        for n in 0..600 {
+            bench.levels = [n % 2 == 0; V];
+            // The message waits, so that its own vector is due again.
+            bench.dut.message_ready.next = n % 20 == 0;
+            let before = bench.messages;
+            bench.cycle(None);
+            order.extend((0..V).filter(|v| bench.messages[*v] != before[*v]));
+        }
+        assert!(order.len() > 20, "{order:?}");
+        assert!(order.windows(2).all(|pair| pair[1] == (pair[0] + 1) % V), "{order:?}");
+    }
+
+    #[test]
+    fn a_message_is_of_one_setting_and_none_follows_the_mask() {
+        let mut sent = [0; 2];
+        let all = [(4, 0xfee0_0abc), (5, 0x2222), (6, 0x5555)];
+        for (gap, changes) in (0..20).flat_map(|gap| [(gap, &all[..]), (gap, &all[..1]), (gap, &all[1..2])]) {
+            let mut bench = Bench::new();
+            bench.dut.enable.next = true;
+            bench.dut.message_ready.next = true;
+            bench.mask(1, false);
+            bench.levels[1] = true;
+            bench.cycles(gap);
+            // Mask, change, unmask, with nothing between.
+            bench.mask(1, true);
+            let writes = changes.iter().chain([&(7, 0)]);
+            let masked = Vec::from_iter(writes.map(|(word, value)| {
+                let (word, value): (u64, u64) = (*word, *value);
+                bench.dut.word.next = u64::to_bits(word);
+                bench.dut.write.next = true;
+                bench.dut.wdata.next = u64::to_bits(value);
+                edge(&mut bench.dut, false);
+                let message = bench.dut.message_valid.val();
+                edge(&mut bench.dut, true);
+                message
+            }));
+            // A message that was on offer when the mask came has just been taken.
+            assert!(!masked.contains(&true), "{gap} cycles after the rise: {masked:?}");
+            if bench.messages[1] == 1 {
+                sent[0] += 1;
+                continue;
+            }
+            bench.dut.write.next = false;
+            let offered = (0..30).find(|_| {
+                edge(&mut bench.dut, false);
+                let message = bench.dut.message_valid.val();
+                edge(&mut bench.dut, true);
+                message
+            });
+            assert!(offered.is_some());
+            // The table of Bench::new, changed.
+            let mut words = [0xfee0_0010, 0x1001, 0x4001];
+            changes.iter().for_each(|(word, value)| words[*word as usize - 4] = *value);
+            assert_eq!(bench.dut.message_address.val().to_u64(), words[1] << 32 | words[0], "{gap}, {changes:x?}");
+            assert_eq!(bench.dut.message_data.val().to_u64(), words[2], "{gap}, {changes:x?}");
+            sent[1] += 1;
+        }
+        assert!(sent.iter().all(|n| *n > 5), "{sent:?}");
     }
 
     #[test]

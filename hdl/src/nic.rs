@@ -50,7 +50,8 @@ use abi::limits::RESET_CYCLES;
 use abi::params::NicParams;
 use rust_hdl_core::prelude::*;
 
-use crate::classifier::Classifier;
+use crate::checksum_plan::{self, ChecksumPlan};
+use crate::classifier::{self, Classifier};
 use crate::completer::Completer;
 use crate::concat::Concat;
 use crate::core_port::CorePort;
@@ -66,13 +67,15 @@ use crate::memory_arbiter::{self, MemoryArbiter};
 use crate::message_queue::MessageQueue;
 use crate::mfa_queues::{self, MfaQueues};
 use crate::msix::{self, Msix};
+use crate::parser;
+use crate::receive_sums::{self, ReceiveSums};
 use crate::reta;
 use crate::stats::{self, Stats};
 use crate::stream::{self, FrameIngress};
 use crate::tlp_egress::TlpEgress;
 use crate::tlp_ingress::TlpIngress;
 use crate::transmit::Transmit;
-use crate::verdict_queue::VerdictQueue;
+use crate::verdict_queue::{self, VerdictQueue};
 
 /// Every block that fills or clears a memory in reset has the time for it.
 const _: () = assert!(RESET_CYCLES >= reta::RESET_CYCLES && RESET_CYCLES >= stats::RESET_CYCLES);
@@ -97,10 +100,19 @@ const fn chunk(width: usize) -> usize {
 /// Cycles from `rx_tvalid` of a frame's first beat to its first write to `mem`.
 pub fn latency(params: NicParams) -> usize {
     stream::LATENCY
-        + frame_buffer::latency(params.beat_bytes(), chunk(params.width()))
+        + frame_buffer::latency(params.beat_bytes())
+        + receive_sums::LATENCY
         + dispatch::LATENCY
         + memory_arbiter::WRITE_LATENCY
 }
+
+/// A frame's verdict is on show when the frame comes to the dispatch: both start with its headers.
+const fn verdict_is_in_time(width: usize) -> bool {
+    classifier::latency(chunk(width)) - parser::LATENCY + verdict_queue::LATENCY
+        <= checksum_plan::LATENCY + frame_buffer::READ + receive_sums::LATENCY
+}
+const _: () =
+    assert!(verdict_is_in_time(64) && verdict_is_in_time(128) && verdict_is_in_time(256) && verdict_is_in_time(512));
 
 /// The card's Verilog; its top module is called `nic`.
 pub fn emit_nic(params: NicParams) -> Result<Emitted, EmitError> {
@@ -189,7 +201,9 @@ pub struct Nic<const W: usize, const KEEP: usize, const CHUNK: usize, const WIND
     ingress: FrameIngress<W, KEEP>,
     classifier: Classifier<W, CHUNK, WINDOW>,
     verdicts: VerdictQueue,
+    plans: ChecksumPlan,
     frame_buffer: FrameBuffer<W, KEEP>,
+    sums: ReceiveSums<W, KEEP>,
     dispatch: Dispatch<W, KEEP>,
     memory: MemoryArbiter<W, KEEP>,
     core_port: Vec<CorePort>,
@@ -258,7 +272,9 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             ingress: Default::default(),
             classifier: Classifier::new(n),
             verdicts: VerdictQueue::new(n),
-            frame_buffer: FrameBuffer::new(CHUNK),
+            plans: Default::default(),
+            frame_buffer: Default::default(),
+            sums: Default::default(),
             dispatch: Dispatch::new(n),
             memory: MemoryArbiter::new(n),
             core_port: (0..n).map(|_| CorePort::new(n)).collect(),
@@ -319,7 +335,15 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.verdicts.flood_arp.next = self.csr.flood_arp.val();
         self.verdicts.flood_nd.next = self.csr.flood_nd.val();
         self.verdicts.default_processor.next = self.csr.default_processor.val();
-        self.verdicts.verdict_take.next = self.frame_buffer.verdict_take.val();
+        self.verdicts.verdict_take.next = self.sums.verdict_take.val();
+
+        self.plans.clock.next = self.clock.val();
+        self.plans.reset.next = self.reset.val();
+        self.plans.headers_tvalid.next = self.classifier.headers_tvalid.val();
+        self.plans.headers_class.next = self.classifier.headers_class.val();
+        self.plans.headers_ipv6.next = self.classifier.headers_ipv6.val();
+        self.plans.headers_places.next = self.classifier.headers_places.val();
+        self.plans.plan_take.next = self.frame_buffer.plan_take.val();
 
         self.frame_buffer.clock.next = self.clock.val();
         self.frame_buffer.reset.next = self.reset.val();
@@ -330,19 +354,31 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.frame_buffer.beat_last.next = self.ingress.beat_last.val();
         self.frame_buffer.beat_length.next = self.ingress.beat_length.val();
         self.frame_buffer.beat_discard.next = self.ingress.beat_discard.val();
-        self.frame_buffer.verdict_valid.next = self.verdicts.verdict_valid.val();
-        self.frame_buffer.verdict.next = self.verdicts.verdict.val();
+        self.frame_buffer.plan_valid.next = self.plans.plan_valid.val();
+        self.frame_buffer.plan.next = self.plans.plan.val();
+
+        self.sums.clock.next = self.clock.val();
+        self.sums.reset.next = self.reset.val();
+        self.sums.beat_valid.next = self.frame_buffer.out_valid.val();
+        self.sums.beat_data.next = self.frame_buffer.out_data.val();
+        self.sums.beat_keep.next = self.frame_buffer.out_keep.val();
+        self.sums.beat_first.next = self.frame_buffer.out_first.val();
+        self.sums.beat_last.next = self.frame_buffer.out_last.val();
+        self.sums.beat_length.next = self.frame_buffer.out_length.val();
+        self.sums.beat_discard.next = self.frame_buffer.out_discard.val();
+        self.sums.beat_plan.next = self.frame_buffer.out_plan.val();
 
         self.dispatch.clock.next = self.clock.val();
         self.dispatch.reset.next = self.reset.val();
-        self.dispatch.beat_valid.next = self.frame_buffer.out_valid.val();
-        self.dispatch.beat_data.next = self.frame_buffer.out_data.val();
-        self.dispatch.beat_keep.next = self.frame_buffer.out_keep.val();
-        self.dispatch.beat_first.next = self.frame_buffer.out_first.val();
-        self.dispatch.beat_last.next = self.frame_buffer.out_last.val();
-        self.dispatch.beat_length.next = self.frame_buffer.out_length.val();
-        self.dispatch.beat_discard.next = self.frame_buffer.out_discard.val();
-        self.dispatch.beat_verdict.next = self.frame_buffer.out_verdict.val();
+        self.dispatch.beat_valid.next = self.sums.out_valid.val();
+        self.dispatch.beat_data.next = self.sums.out_data.val();
+        self.dispatch.beat_keep.next = self.sums.out_keep.val();
+        self.dispatch.beat_first.next = self.sums.out_first.val();
+        self.dispatch.beat_last.next = self.sums.out_last.val();
+        self.dispatch.beat_length.next = self.sums.out_length.val();
+        self.dispatch.beat_discard.next = self.sums.out_discard.val();
+        self.dispatch.beat_verdict.next = self.verdicts.verdict.val();
+        self.dispatch.beat_checks.next = self.sums.out_checks.val();
 
         // Processors: frames, messages, memory.
         self.cycle_counter.clock.next = self.clock.val();
@@ -634,6 +670,9 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.csr.error[3].next = self.dma.unexpected.val();
         self.csr.error[4].next = self.dma.timed_out.val();
         self.csr.error[5].next = self.dma.failed.val();
+        self.csr.error[7].next = self.completer.dropped.val();
+        self.csr.error[8].next = self.completer.poisoned.val();
+        self.csr.error[9].next = self.completer.partial.val();
         self.host_irq.next = self.csr.host_irq.val();
 
         // Counters.
@@ -652,6 +691,9 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         }
         self.stats.pulse[9].next = self.tlp_ingress.malformed.val();
         self.stats.pulse[10].next = self.completer.unsupported.val();
+        self.stats.pulse[24].next = self.completer.dropped.val();
+        self.stats.pulse[25].next = self.completer.poisoned.val();
+        self.stats.pulse[26].next = self.completer.partial.val();
         self.stats.pulse[11].next = self.dma.unexpected.val();
         self.stats.pulse[12].next = self.dma.timed_out.val();
         self.stats.pulse[13].next = self.dma.failed.val();

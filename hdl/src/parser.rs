@@ -15,6 +15,7 @@
 //! | `headers_tvalid` | out | 1     | one result; reset value 0                                                     |
 //! | `headers_class`  | out | 3     | an [`abi::receive::Class`]                                                    |
 //! | `headers_ipv6`   | out | 1     | the packet is IPv6                                                            |
+//! | `headers_places` | out | 31    | where the packet's parts lie, see [`Places`]                                  |
 //! | `address_k`      | out | 32    | k in 0..8: source and destination in the order of the header, IPv4 in 0 and 1 |
 //! | `tail`           | out | 32    | the deciding word: ports (tcp, udp), or an IPv6 fragment's identification     |
 //! | `identification` | out | 16    | an IPv4 packet's identification                                               |
@@ -44,6 +45,21 @@ pub const fn deciding_beats(beat_bytes: usize) -> usize {
     (DEPTH_WORDS - 1) / (beat_bytes / 4) + 1
 }
 
+/// Where the parts of an IP packet lie that is not malformed. Places are word numbers; word w starts at byte 4 w - 2.
+#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
+pub struct Places {
+    /// First word of the IP header.
+    pub ip_start: Bits<3>,
+    /// The deciding word: of TCP and UDP the first.
+    pub start: Bits<7>,
+    /// Total length (IPv4) or payload length (IPv6), as the header says.
+    pub length: Bits<16>,
+    /// Words of an IPv4 header.
+    pub ipv4_words: Bits<4>,
+    /// IPv6: there is a routing header.
+    pub routing: Bit,
+}
+
 /// See the module's page.
 #[derive(LogicBlock)]
 pub struct Parser<const W: usize> {
@@ -57,6 +73,7 @@ pub struct Parser<const W: usize> {
     pub headers_tvalid: Signal<Out, Bit>,
     pub headers_class: Signal<Out, Bits<3>>,
     pub headers_ipv6: Signal<Out, Bit>,
+    pub headers_places: Signal<Out, Places>,
     pub address: Vec<Signal<Out, Bits<32>>>,
     pub tail: Signal<Out, Bits<32>>,
     pub identification: Signal<Out, Bits<16>>,
@@ -87,6 +104,7 @@ pub struct Parser<const W: usize> {
     // Capture stage: fields picked out of the beat, their places now known.
     addresses_at: Signal<Local, Bits<4>>,
     identification_at: Signal<Local, Bits<4>>,
+    length_at: Signal<Local, Bits<4>>,
     near: Signal<Local, Bit>,
     place: Vec<Signal<Local, Bits<7>>>,
     near_place: Vec<Signal<Local, Bits<4>>>,
@@ -101,6 +119,7 @@ pub struct Parser<const W: usize> {
     captured_address: Vec<DFF<Bits<32>>>,
     captured_tail: DFF<Bits<32>>,
     captured_identification: DFF<Bits<16>>,
+    captured_places: DFF<Places>,
     lane: Vec<Constant<Bits<7>>>,
     /// Bytes a beat must hold for its word j to be whole.
     needed: Vec<Constant<Bits<7>>>,
@@ -127,6 +146,7 @@ impl<const W: usize> Default for Parser<W> {
             headers_tvalid: Default::default(),
             headers_class: Default::default(),
             headers_ipv6: Default::default(),
+            headers_places: Default::default(),
             address: many(8),
             tail: Default::default(),
             identification: Default::default(),
@@ -154,6 +174,7 @@ impl<const W: usize> Default for Parser<W> {
             walked_word: many(words),
             addresses_at: Default::default(),
             identification_at: Default::default(),
+            length_at: Default::default(),
             near: Default::default(),
             place: many(words),
             near_place: many(words),
@@ -168,6 +189,7 @@ impl<const W: usize> Default for Parser<W> {
             captured_address: many(8),
             captured_tail: Default::default(),
             captured_identification: Default::default(),
+            captured_places: Default::default(),
             lane: (0..words).map(constant).collect(),
             needed: (0..words).map(|j| constant(4 * j + 2)).collect(),
             address_offset: (0..8).map(|k| Constant::new((k as u64).to_bits())).collect(),
@@ -186,6 +208,7 @@ impl<const W: usize> Logic for Parser<W> {
         dff_setup!(self, clock, carry, decoded_valid, decoded_first, decoded_last, decoded_base);
         dff_setup!(self, clock, walk, walked, walked_valid, walked_first, walked_last, walked_base, concluded);
         dff_setup!(self, clock, captured_valid, captured_class, captured_ipv6, captured_tail, captured_identification);
+        dff_setup!(self, clock, captured_places);
 
         // Decode.
         self.words.beat.next = self.beat_data.val();
@@ -248,7 +271,9 @@ impl<const W: usize> Logic for Parser<W> {
         // Capture. Addresses begin in the fourth word of IPv4, in the third of IPv6; all end within the first 16 words.
         self.identification_at.next = bit_cast::<4, 3>(self.walked.q.val().ip_start) + 1;
         self.addresses_at.next = bit_cast::<4, 3>(self.walked.q.val().ip_start) + 3;
+        self.length_at.next = bit_cast::<4, 3>(self.walked.q.val().ip_start);
         if self.walked.q.val().ipv6 {
+            self.length_at.next = bit_cast::<4, 3>(self.walked.q.val().ip_start) + 1;
             self.addresses_at.next = bit_cast::<4, 3>(self.walked.q.val().ip_start) + 2;
         }
         self.near.next = self.walked_valid.q.val() & (self.walked_base.q.val() < 16);
@@ -269,6 +294,13 @@ impl<const W: usize> Logic for Parser<W> {
             if self.near.val() & (self.near_place[j].val() == self.identification_at.val()) {
                 self.captured_identification.d.next = self.walked_word[j].q.val().get_bits::<16>(16);
             }
+            if self.near.val() & (self.near_place[j].val() == self.length_at.val()) {
+                self.captured_places.d.next.ipv4_words = self.walked_word[j].q.val().get_bits::<4>(24);
+                self.captured_places.d.next.length = self.walked_word[j].q.val().get_bits::<16>(0);
+                if self.walked.q.val().ipv6 {
+                    self.captured_places.d.next.length = self.walked_word[j].q.val().get_bits::<16>(16);
+                }
+            }
             if self.walked_valid.q.val() & (self.place[j].val() == self.walked.q.val().start) {
                 self.captured_tail.d.next = self.walked_word[j].q.val();
             }
@@ -288,10 +320,14 @@ impl<const W: usize> Logic for Parser<W> {
             self.captured_class.d.next = self.walked.q.val().class;
         }
         self.captured_ipv6.d.next = self.walked.q.val().ipv6;
+        self.captured_places.d.next.ip_start = self.walked.q.val().ip_start;
+        self.captured_places.d.next.start = self.walked.q.val().start;
+        self.captured_places.d.next.routing = self.walked.q.val().routing;
 
         self.headers_tvalid.next = self.captured_valid.q.val();
         self.headers_class.next = self.captured_class.q.val();
         self.headers_ipv6.next = self.captured_ipv6.q.val();
+        self.headers_places.next = self.captured_places.q.val();
         self.tail.next = self.captured_tail.q.val();
         self.identification.next = self.captured_identification.q.val();
     }

@@ -7,7 +7,7 @@
 //! |------------|-----|-------|---------------------------------------------------------|
 //! | `word`     | in  | 32    | header word, first byte highest                         |
 //! | `position` | in  | 7     | its number; word 4 is the first behind Ethernet         |
-//! | `info`     | out | 72    | the readings, see [`WordInfo`]                          |
+//! | `info`     | out | 74    | the readings, see [`WordInfo`]                          |
 //!
 //! Combinational.
 
@@ -51,8 +51,12 @@ pub struct WordInfo {
     pub ipv6_limit: Bits<7>,
     /// Second word of IPv6: next header.
     pub ipv6_next: NextHeader,
+    /// Second word of IPv6: a routing header follows.
+    pub ipv6_routing: Bit,
     /// First word of an IPv6 extension header: next header.
     pub extension_next: NextHeader,
+    /// First word of an IPv6 extension header: a routing header follows.
+    pub extension_routing: Bit,
     /// First word of an IPv6 extension header: its last word.
     pub extension_last: Bits<7>,
     /// Last word ahead of an IPv6 fragment header: the header's second word, with the identification.
@@ -140,9 +144,11 @@ impl Logic for WordDecode {
         self.info.next.ipv6_limit = self.position.val() + self.payload_words.val() + 9;
         self.ipv6_next.number.next = self.word.val().get_bits::<8>(8);
         self.info.next.ipv6_next = self.ipv6_next.meaning.val();
+        self.info.next.ipv6_routing = self.word.val().get_bits::<8>(8) == 43;
 
         self.extension_next.number.next = self.word.val().get_bits::<8>(24);
         self.info.next.extension_next = self.extension_next.meaning.val();
+        self.info.next.extension_routing = self.word.val().get_bits::<8>(24) == 43;
         // (length + 1) × 8 bytes (RFC 8200 §4), so 2 × length + 1 words behind the first.
         self.extension_words.next = (bit_cast::<7, 8>(self.extension_length.val()) << 1) | 1;
         if self.extension_length.val() >= 32 {

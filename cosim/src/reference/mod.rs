@@ -1,6 +1,6 @@
 //! What the card must do with a frame, told independently of the card.
 //!
-//! [`predict`] names class, hash and processors of a frame; [`parse`] and [`hash`] are its halves.
+//! [`predict`] names class, hash, processors and checks of a frame; [`parse`], [`hash`] and [`checks`] are its parts.
 //! The model shares no code with the gateware: headers are read with `etherparse`, hashes are
 //! computed bit by bit with `bitvec`. It has no clock, no queues and no memory, so of the causes
 //! of a drop it knows only those that follow from the frame and the registers.
@@ -9,6 +9,7 @@
 //!
 //! Implements: ¶67.4, ¶68.1, ¶68.2.
 
+mod checksums;
 mod hash;
 mod parse;
 
@@ -16,6 +17,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use checksums::{Check, Checks, checks};
 pub use hash::{
     Addresses, Flow, HashConfig, HashFields, HashFunction, HashTypes, KEY_BYTES, MICROSOFT_KEY, MixedFamilies,
     UnknownFunction, Upper, fold, hash, toeplitz,
@@ -206,6 +208,8 @@ pub struct Prediction {
     pub processors: Processors,
     /// Why it is dropped.
     pub drop: Option<DropCause>,
+    /// What its checksums are found to be.
+    pub checks: Checks,
 }
 
 /// Predicts the card's answer to a frame without FCS that was not marked bad, given buffers and
@@ -224,7 +228,7 @@ pub fn predict(frame: &[u8], config: &DispatchConfig) -> Prediction {
     } else {
         config.steer(class, hash)
     };
-    Prediction { class, hash, processors: steered.unwrap_or_default(), drop: steered.err() }
+    Prediction { class, hash, processors: steered.unwrap_or_default(), drop: steered.err(), checks: checks(frame) }
 }
 
 #[cfg(test)]
@@ -312,7 +316,8 @@ mod tests {
         let config = DispatchConfig { default_processor: 3, ..DispatchConfig::reset(4) };
         let malformed = ethernet(0x0800, 20);
         for (frame, class) in [(ethernet(0x88cc, 60), Class::Other), (malformed, Class::Malformed)] {
-            let expected = Prediction { class, hash: 0, processors: Processors::one(3), drop: None };
+            let expected =
+                Prediction { class, hash: 0, processors: Processors::one(3), drop: None, checks: Checks::default() };
             assert_eq!(predict(&frame, &config), expected);
         }
     }

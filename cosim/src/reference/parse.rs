@@ -21,7 +21,7 @@ use super::hash::{Addresses, Flow, Upper};
 pub const HEADER_DEPTH: usize = 194;
 
 /// Tags that are skipped; a third one is an EtherType like any other.
-const MAX_TAGS: usize = 2;
+pub(super) const MAX_TAGS: usize = 2;
 
 /// Lengths of the header fields in IP are trusted in steps of this many bytes.
 const LENGTH_STEP: usize = 4;

@@ -22,13 +22,18 @@ fn any_bytes_get_a_prediction_that_holds_together() {
     let (mut delivered, mut dropped) = (0, 0);
     for_frames(0xa11, |index, frame| {
         let prediction = predict(frame, &config);
-        let Prediction { class, hash, processors, drop } = prediction;
+        let Prediction { class, hash, processors, drop, checks } = prediction;
         assert_eq!(processors.is_empty(), drop.is_some(), "frame {index}");
         assert!(processors.iter().all(|processor| processor < 5), "frame {index}");
         assert!(hash < 8, "frame {index}: three bits for five processors");
         match class {
             Class::Other | Class::Arp | Class::Malformed => assert_eq!(hash, 0, "frame {index}"),
             Class::Ip | Class::Tcp | Class::Udp | Class::Fragment | Class::Nd => {}
+        }
+        match class {
+            Class::Tcp | Class::Udp => {}
+            Class::Ip | Class::Fragment => assert_eq!(checks.transport, Check::None, "frame {index}"),
+            _ => assert_eq!(checks, Checks::default(), "frame {index}"),
         }
         let expected = match drop {
             Some(DropCause::Runt) => frame.len() < 14,

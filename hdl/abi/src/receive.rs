@@ -56,6 +56,28 @@ impl Class {
     }
 }
 
+/// What the card says of a checksum. The numbers are those of `RX_STATUS.IP_CHECK` and `RX_STATUS.TRANSPORT_CHECK`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Check {
+    /// Not checked, for whatever reason: software must do it.
+    None = 0,
+    /// It is right.
+    Good = 1,
+    /// It is wrong.
+    Bad = 2,
+}
+
+impl Check {
+    const fn of(bits: u32) -> Self {
+        match bits & 3 {
+            1 => Check::Good,
+            2 => Check::Bad,
+            _ => Check::None,
+        }
+    }
+}
+
 /// The word `RX_STATUS`: length, class and flags of a received frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status(pub u32);
@@ -65,6 +87,11 @@ impl Status {
     pub const CLASS_LSB: u32 = 16;
     /// Bit position of [`Status::flooded`].
     pub const FLOODED_LSB: u32 = 19;
+
+    /// Bit position of [`Status::ip_check`].
+    pub const IP_CHECK_LSB: u32 = 20;
+    /// Bit position of [`Status::transport_check`].
+    pub const TRANSPORT_CHECK_LSB: u32 = 22;
 
     /// Frame length in bytes, without FCS.
     pub const fn length(self) -> usize {
@@ -80,6 +107,16 @@ impl Status {
     pub const fn flooded(self) -> bool {
         self.0 >> Self::FLOODED_LSB & 1 == 1
     }
+
+    /// The IPv4 header's checksum.
+    pub const fn ip_check(self) -> Check {
+        Check::of(self.0 >> Self::IP_CHECK_LSB)
+    }
+
+    /// The checksum of TCP or UDP.
+    pub const fn transport_check(self) -> Check {
+        Check::of(self.0 >> Self::TRANSPORT_CHECK_LSB)
+    }
 }
 
 #[cfg(test)]
@@ -94,6 +131,11 @@ mod tests {
         assert_eq!(status.class(), Class::NeighbourDiscovery);
         assert!(status.flooded());
         assert!(!Status(0x0006_0056).flooded());
+        assert_eq!((status.ip_check(), status.transport_check()), (Check::None, Check::None));
+        // TCP of 1,514 bytes, IPv4 header good, TCP bad: 10 01 0 011.
+        let status = Status(0x0093_05EA);
+        assert_eq!((status.length(), status.class(), status.flooded()), (1514, Class::Tcp, false));
+        assert_eq!((status.ip_check(), status.transport_check()), (Check::Good, Check::Bad));
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub mod counters {
     pub const DROP_NAMES: [&str; 6] = ["runt", "oversize", "bad", "no_processor", "no_buffer", "post_full"];
     /// TLPs that broke off or ran on, or of an unknown format.
     pub const TLP_MALFORMED: usize = 9;
-    /// Requests that nothing answers to: UR, or dropped if posted.
+    /// Requests that were answered with UR.
     pub const TLP_UNSUPPORTED: usize = 10;
     /// Completions that nothing waits for.
     pub const TLP_UNEXPECTED: usize = 11;
@@ -77,6 +77,12 @@ pub mod counters {
     pub const INTERRUPTS: usize = 15;
     /// First of the eight class counters, in the order of [`crate::receive::Class`].
     pub const FIRST_CLASS: usize = 16;
+    /// Writes to where nothing is, or to a closed memory.
+    pub const WRITE_DROPPED: usize = 24;
+    /// Poisoned writes.
+    pub const WRITE_POISONED: usize = 25;
+    /// Register words that were not written, as only some of their bytes were enabled.
+    pub const WRITE_PARTIAL: usize = 26;
     /// Processor 0's first counter.
     pub const FIRST_PROCESSOR: usize = 32;
     /// Counters of each processor.
@@ -202,6 +208,9 @@ registers! {
         "A read request of the card was not completed in time." DMA_TIMEOUT: 4, 1;
         "A DMA descriptor ended with an error." DMA_FAILED: 5, 1;
         "A descriptor of the host was refused: its channel was full." DMA_REFUSED: 6, 1;
+        "A write to where nothing is, or to a closed memory, was dropped." WRITE_DROPPED: 7, 1;
+        "A poisoned write was dropped." WRITE_POISONED: 8, 1;
+        "A register was not written, as only some of its bytes were enabled." WRITE_PARTIAL: 9, 1;
     }
     "The MFA of the host that was refused last."
     REFUSED_MFA = Register::read_only(0x1_00A8, Value(0))
@@ -276,7 +285,7 @@ registers! {
     DROP_POST_FULL = counter(counters::FIRST_DROP + 5)
     "TLPs that broke off, ran on, or had an unknown format."
     TLP_MALFORMED = counter(counters::TLP_MALFORMED)
-    "Requests that nothing answers to: answered with UR, or dropped if posted."
+    "Requests of the host that were answered with UR."
     TLP_UNSUPPORTED = counter(counters::TLP_UNSUPPORTED)
     "Completions that nothing waits for."
     TLP_UNEXPECTED = counter(counters::TLP_UNEXPECTED)
@@ -290,6 +299,12 @@ registers! {
     INTERRUPTS = counter(counters::INTERRUPTS)
     "Frames that arrived, by class (other arp ip tcp udp frag nd malformed)."
     CLASS = counter(counters::FIRST_CLASS).array(8)
+    "Writes of the host that were dropped: to where nothing is, or to a closed memory."
+    WRITES_DROPPED = counter(counters::WRITE_DROPPED)
+    "Writes of the host that were dropped: poisoned."
+    WRITES_POISONED = counter(counters::WRITE_POISONED)
+    "Register words that the host did not write: only some of their bytes were enabled."
+    WRITES_PARTIAL = counter(counters::WRITE_PARTIAL)
     "Frames delivered to processor i."
     PROCESSOR_FRAMES = processor_counter(counters::PROCESSOR_FRAMES)
     "Bytes delivered to processor i."
