@@ -18,6 +18,9 @@ use crate::tlp::Status;
 /// Cycles after which an access that waits is given up.
 const PATIENCE: u64 = 100_000;
 
+/// Cycles after which what a single write does is seen by everybody.
+const SETTLING: usize = 40;
+
 /// What a processor's program would work with.
 #[derive(Clone, Debug)]
 pub struct Core {
@@ -141,13 +144,14 @@ impl Machine {
         Ok(())
     }
 
-    /// Writes a register as the host, and waits until the card has taken it; a read that follows sees what it does.
+    /// Writes a register as the host, and waits until what it does is seen by the processors too.
     ///
     /// # Errors
     /// As [`Machine::until`].
     pub fn host_write(&mut self, offset: u32, value: u32) -> Result<(), MachineError> {
         self.rig.host.write_word(REGISTERS, offset.into(), value);
-        self.until(|machine| machine.rig.host.quiet())
+        self.until(|machine| machine.rig.host.quiet())?;
+        self.ticks(SETTLING)
     }
 
     /// Writes both words of a wide register as the host.
@@ -178,13 +182,14 @@ impl Machine {
         Ok(u64::from(self.host_read(offset + 4)?) << 32 | u64::from(low))
     }
 
-    /// Writes to the processors' memories as the host, and waits until the card has taken it.
+    /// Writes to the processors' memories as the host, and waits until it is done if it is short.
     ///
     /// # Errors
     /// As [`Machine::until`].
     pub fn memory_write(&mut self, place: u32, bytes: &[u8]) -> Result<(), MachineError> {
         self.rig.host.write(MEMORIES, place.into(), bytes);
-        self.until(|machine| machine.rig.host.quiet())
+        self.until(|machine| machine.rig.host.quiet())?;
+        self.ticks(SETTLING)
     }
 
     /// Reads the processors' memories as the host; what the card answers is the inner result.
@@ -259,7 +264,8 @@ impl Machine {
     pub fn give_inbound(&mut self, processor: usize, frames: Frames) -> Result<(), MachineError> {
         self.set_inbound(processor, frames)?;
         (0..frames.count)
-            .try_for_each(|k| self.core_write(processor, core::IN_FREE.offset, frames.mfa(Some(processor), k)))
+            .try_for_each(|k| self.core_write(processor, core::IN_FREE.offset, frames.mfa(Some(processor), k)))?;
+        self.ticks(SETTLING)
     }
 
     /// The processor says where its inbound frames are.

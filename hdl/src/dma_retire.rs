@@ -43,7 +43,7 @@
 //! | `store_data`        | out | 64    | the entry, see [`abi::dma::Completion`]                                          |
 //! | `failed`            | out | 1     | pulse: a descriptor ended with an error                                          |
 //!
-//! Latency: [`LATENCY`] cycles from a settling to `store`, if nothing else is to be looked at or posted. Throughput: one descriptor per eight
+//! Latency: [`LATENCY`] cycles from a settling to `store`, if nothing else is to be looked at or posted. Throughput: one descriptor per seven
 //! cycles and the time its MFA takes.
 
 use abi::dma::{Completion, DEPTH, Status, control};
@@ -54,8 +54,8 @@ use crate::arbiter::Arbiter;
 use crate::many;
 use crate::memory::{Collision, Memory};
 
-/// Cycles from a settling to `store`: stir, candidate, choose, locate, look (3), add, store.
-pub const LATENCY: usize = 8;
+/// Cycles from a settling to `store`: stir, candidate, choose, locate, look (2), add, store.
+pub const LATENCY: usize = 7;
 
 /// What the retirer does.
 #[derive(LogicState, Debug, Copy, Clone, PartialEq)]
@@ -65,7 +65,6 @@ enum RetireStep {
     Look,
     Compare,
     Decide,
-    Add,
     Post,
     Posting,
     Report,
@@ -156,6 +155,10 @@ pub struct DmaRetire {
     bytes: DFF<Bits<20>>,
     status: DFF<Bits<4>>,
     fails: DFF<Bit>,
+    // The verdict on its MFA has come.
+    posted: Signal<Local, Bit>,
+    refused: Signal<Local, Bit>,
+    outcome: Signal<Local, Bits<4>>,
     pulse_failed: DFF<Bit>,
     host: Constant<Bits<5>>,
     most: Constant<Bits<20>>,
@@ -241,6 +244,9 @@ impl DmaRetire {
             bytes: Default::default(),
             status: Default::default(),
             fails: Default::default(),
+            posted: Default::default(),
+            refused: Default::default(),
+            outcome: Default::default(),
             pulse_failed: Default::default(),
             host: Constant::new((processors as u64).to_bits()),
             most: Constant::new((Completion::MAX_BYTES as u64).to_bits()),
@@ -293,7 +299,8 @@ impl Logic for DmaRetire {
         }
 
         // Who is looked at. What stirs a channel in the cycle in which it is chosen stirs it again.
-        self.retires.next = self.step.q.val() == RetireStep::Report;
+        self.posted.next = (self.step.q.val() == RetireStep::Posting) & self.post_done.val();
+        self.retires.next = (self.step.q.val() == RetireStep::Report) | self.posted.val();
         self.turns.advance.next = (self.step.q.val() == RetireStep::Choose) & self.turns.any.val();
         self.position_now.next = 0.into();
         self.report_position_now.next = 0.into();
@@ -365,7 +372,7 @@ impl Logic for DmaRetire {
             self.sum.next =
                 bit_cast::<21, 20>(self.list.q.val().get_bits::<20>(0)) + bit_cast::<21, 17>(self.length.q.val());
         }
-        if self.step.q.val() == RetireStep::Add {
+        if self.step.q.val() == RetireStep::Decide {
             self.bytes.d.next = self.sum.val().get_bits::<20>(0);
             if self.sum.val().get_bit(20) {
                 self.bytes.d.next = self.most.val();
@@ -387,15 +394,12 @@ impl Logic for DmaRetire {
             RetireStep::Look => self.step.d.next = RetireStep::Compare,
             RetireStep::Compare => self.step.d.next = RetireStep::Decide,
             RetireStep::Decide => {
-                self.step.d.next = RetireStep::Add;
-                if self.busy.val() {
-                    self.step.d.next = RetireStep::Choose;
-                }
-            }
-            RetireStep::Add => {
                 self.step.d.next = RetireStep::Report;
                 if self.posts.q.val() & !self.own_status.q.val().any() & !self.list.q.val().get_bits::<4>(20).any() {
                     self.step.d.next = RetireStep::Post;
+                }
+                if self.busy.val() {
+                    self.step.d.next = RetireStep::Choose;
                 }
             }
             RetireStep::Post => {
@@ -405,11 +409,7 @@ impl Logic for DmaRetire {
             }
             RetireStep::Posting => {
                 if self.post_done.val() {
-                    self.step.d.next = RetireStep::Report;
-                    if self.post_refused.val() {
-                        self.status.d.next = self.mfa_refused.val();
-                        self.fails.d.next = true;
-                    }
+                    self.step.d.next = RetireStep::Pause;
                 }
             }
             RetireStep::Report => self.step.d.next = RetireStep::Pause,
@@ -432,10 +432,16 @@ impl Logic for DmaRetire {
         self.store.next = self.retires.val() & !self.more.q.val();
         self.store_channel.next = self.channel.q.val();
         self.store_position.next = self.report_place.q.val();
+        // The verdict on the MFA is reported in the cycle in which it comes.
+        self.refused.next = self.posted.val() & self.post_refused.val();
+        self.outcome.next = self.status.q.val();
+        if self.refused.val() {
+            self.outcome.next = self.mfa_refused.val();
+        }
         self.store_data.next = (bit_cast::<64, 32>(self.context_now.q.val()) << 32)
-            | (bit_cast::<64, 4>(self.status.q.val()) << 20)
+            | (bit_cast::<64, 4>(self.outcome.val()) << 20)
             | bit_cast::<64, 20>(self.bytes.q.val());
-        self.pulse_failed.d.next = self.retires.val() & self.fails.q.val();
+        self.pulse_failed.d.next = self.retires.val() & (self.fails.q.val() | self.refused.val());
         self.failed.next = self.pulse_failed.q.val();
 
         if self.reset.val() {
