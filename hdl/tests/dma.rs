@@ -2,6 +2,7 @@
 
 #[path = "dma/bench.rs"]
 mod bench;
+mod tools;
 mod verilated;
 
 use abi::dma::{Descriptor, Window, control};

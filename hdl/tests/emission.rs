@@ -1,5 +1,7 @@
 //! What the emitted Verilog computes, against rust-hdl's own simulator.
 
+mod tools;
+
 #[path = "emission/blocks.rs"]
 mod blocks;
 // Generated, and odd on purpose: obvious expressions would leave precedence and folding untested.

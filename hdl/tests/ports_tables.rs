@@ -80,28 +80,22 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "core_port": hdl::core_port::CorePort::new(4),
         "csr": hdl::csr::Csr::new(params),
         "cycle_counter": hdl::cycle_counter::CycleCounter::default(),
+        "delay": hdl::delay::Delay::<24>::new(8),
         "delay_line": hdl::delay_line::DelayLine::<24>::new(3),
         "dispatch": hdl::dispatch::Dispatch::<64, 8>::new(4),
         "flow_hash": hdl::flow_hash::FlowHash::<64, 95>::default(),
         "fold": hdl::fold::Fold::default(),
-        "frame_buffer": hdl::frame_buffer::FrameBuffer::<64, 8>::new(64),
+        "frame_buffer": hdl::frame_buffer::FrameBuffer::<64, 8>::default(),
         "frame_gate": hdl::frame_gate::FrameGate::new(256, true, hdl::frame_gate::Side::Poster),
         "frame_ledger": hdl::frame_ledger::FrameLedger::new(256),
         "frame_region": hdl::frame_region::FrameRegion::new(256, true),
-        "delay": hdl::delay::Delay::<24>::new(8),
-        "dispatch": hdl::dispatch::Dispatch::<64, 8>::new(4),
-        "flow_hash": hdl::flow_hash::FlowHash::<64, 95>::default(),
-        "fold": hdl::fold::Fold::default(),
-        "frame_buffer": hdl::frame_buffer::FrameBuffer::<64, 8>::default(),
         "header_walk": hdl::header_walk::HeaderWalk::default(),
+        "interrupt_controller": hdl::interrupt_controller::InterruptController::default(),
         "lane_mask": hdl::lane_mask::LaneMask::<64, 8>::default(),
         "levels": hdl::levels::Levels::default(),
         "memory": Memory::<24, 5>::new(32, Collision::OldData),
         "memory_arbiter": hdl::memory_arbiter::MemoryArbiter::<64, 8>::new(4),
         "memory_stream": hdl::memory_stream::MemoryStream::<64, 8>::default(),
-        "interrupt_controller": hdl::interrupt_controller::InterruptController::default(),
-        "levels": hdl::levels::Levels::default(),
-        "memory": Memory::<24, 5>::new(32, Collision::OldData),
         "message_queue": hdl::message_queue::MessageQueue::new(4),
         "mfa_pair": hdl::mfa_pair::MfaPair::new(256, true),
         "mfa_queue": hdl::mfa_queue::MfaQueue::new(256),
@@ -114,12 +108,11 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "pairs_from": hdl::pairs_from::PairsFrom::<8>::default(),
         "parser": hdl::parser::Parser::<64>::default(),
         "queue": hdl::queue::Queue::<24, 5, 6>::default(),
-        "register_master": hdl::register_master::RegisterMaster::<64>::default(),
-        "request_decode": hdl::request_decode::RequestDecode::<64>::new(4),
-        "request_steps": hdl::request_steps::RequestSteps::<64, 8>::default(),
-        "register_file": hdl::register_file::RegisterFile::<12>::new(&abi::csr::CORE, 4, &[]),
         "receive_sums": hdl::receive_sums::ReceiveSums::<64, 8>::default(),
+        "register_file": hdl::register_file::RegisterFile::<12>::new(&abi::csr::CORE, 4, &[]),
+        "register_master": hdl::register_master::RegisterMaster::<64>::default(),
         "repeat": hdl::repeat::Repeat::<64>::default(),
+        "request_decode": hdl::request_decode::RequestDecode::<64>::new(4),
         "request_steps": hdl::request_steps::RequestSteps::<64>::default(),
         "reta": hdl::reta::Reta::new(4),
         "stats": hdl::stats::Stats::new(64),
@@ -152,17 +145,18 @@ fn ports_tables_list_exactly_the_emitted_ports() {
 
 #[test]
 fn every_number_of_processors_and_every_width_elaborates() {
+    // Every number at one width, and the ends at the others: what depends on both is only how wide the memory ports are.
+    let narrow = (2..=16).map(|n| (n, 64));
+    let wide = NicParams::WIDTHS.into_iter().skip(1).flat_map(|w| [2, 16].map(|n| (n, w)));
     let mut elaborated = 0;
-    for width in NicParams::WIDTHS {
-        for processors in 2..=16 {
-            let params = NicParams::new(processors, width).unwrap();
-            let design = hdl::nic::emit_nic(params).unwrap_or_else(|e| panic!("{params}: {e}"));
-            let memories = design.ports.iter().filter(|p| p.name.starts_with("mem_wdata_")).count();
-            assert_eq!(memories, processors, "{params}");
-            elaborated += 1;
-        }
+    for (processors, width) in narrow.chain(wide) {
+        let params = NicParams::new(processors, width).unwrap();
+        let design = hdl::nic::emit_nic(params).unwrap_or_else(|e| panic!("{params}: {e}"));
+        let memories = design.ports.iter().filter(|p| p.name.starts_with("mem_wdata_")).count();
+        assert_eq!(memories, processors, "{params}");
+        elaborated += 1;
     }
-    assert_eq!(elaborated, 60);
+    assert_eq!(elaborated, 21);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A block as Verilator compiles it, in a process of its own that is asked cycle by cycle: fast enough for long tests whose surroundings
 //! react to what the block does.
 
+use crate::tools::{run_tool, verilator_root};
 use hdl::emit::{Direction, Emitted};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -28,33 +29,6 @@ pub struct Verilated<'a> {
     from: ChildStdout,
     sent: Vec<u8>,
     received: Vec<u8>,
-}
-
-/// Verilator's installation: `VERILATOR_ROOT`, or the one that `make setup` puts into the workspace.
-fn root() -> PathBuf {
-    if let Some(root) = std::env::var_os("VERILATOR_ROOT") {
-        return root.into();
-    }
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies inside the workspace");
-    let libraries = workspace.join(".tools/venv/lib");
-    std::fs::read_dir(&libraries)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("site-packages/verilator"))
-        .find(|path| path.join("bin/verilator_bin").is_file())
-        .unwrap_or_else(|| panic!("no Verilator below {}: run `make setup`", libraries.display()))
-}
-
-/// Runs a tool; a failure shows what it printed.
-fn run_tool(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(
-        output.status.success(),
-        "{command:?}\n{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
 }
 
 fn places(emitted: &Emitted, direction: Direction) -> (Places, usize) {
@@ -142,7 +116,7 @@ impl Compiled {
         let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).expect("the folder is writable");
         write("bench.v", &text);
         write("harness.cpp", &harness_text(ins, outs));
-        let root = root();
+        let root = verilator_root();
         run_tool(
             Command::new(root.join("bin/verilator_bin"))
                 .env("VERILATOR_ROOT", &root)
