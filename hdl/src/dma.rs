@@ -11,7 +11,7 @@
 //! | `requester`       | in  | 16    | the card's requester ID                                                               |
 //! | `max_payload`     | in  | 2     | maximum payload size: 128 bytes << it, at most 512                                    |
 //! | `max_read`        | in  | 3     | maximum read request size: 128 bytes << it, at most 4,096                             |
-//! | `timeout`         | in  | 32    | cycles a read may take, up to half as many more; 0 for ever                           |
+//! | `timeout`         | in  | 32    | cycles a read may take, up to about half as many more; 0 for ever                           |
 //! | `push_c`          | in  | 1     | channel c hands in a descriptor; held until it is granted or refused                  |
 //! | `push_data_c`     | in  | 224   | it, stable as long as `push_c`                                                        |
 //! | `push_grant_c`    | out | 1     | it is taken in this cycle; the host's in the cycle of its push                        |

@@ -7,7 +7,7 @@
 //! | port               | dir | width | meaning                                                                              |
 //! |--------------------|-----|-------|--------------------------------------------------------------------------------------|
 //! | `requester`        | in  | 16    | the card's requester ID                                                              |
-//! | `timeout`          | in  | 32    | cycles a request may take, up to half as many more; 0 for ever                       |
+//! | `timeout`          | in  | 32    | cycles a request may take, up to about half as many more; 0 for ever                       |
 //! | `read_valid`       | in  | 1     | a request                                                                            |
 //! | `read_ready`       | out | 1     | it is taken                                                                          |
 //! | `read_far`         | in  | 64    | the host's address                                                                   |

@@ -231,6 +231,8 @@ pub struct Bench<'a> {
     pub retired: usize,
     pub posted: Vec<(bool, u32, u32)>,
     pub moved: BTreeMap<&'static str, u64>,
+    /// First and last cycle of each.
+    pub active: BTreeMap<&'static str, (u64, u64)>,
 }
 
 fn header_of(bytes: &[u8]) -> [u32; 4] {
@@ -302,6 +304,7 @@ impl<'a> Bench<'a> {
             retired: 0,
             posted: vec![],
             moved: BTreeMap::new(),
+            active: BTreeMap::new(),
         };
         bench.configure();
         bench.dut.set("reset", 1);
@@ -356,7 +359,9 @@ impl<'a> Bench<'a> {
             let (source, from) = space(control::SOURCE_HOST, descriptor.source);
             let (destination, to) = space(control::DESTINATION_HOST, descriptor.destination);
             for byte in 0..u64::from(descriptor.length) {
-                let value = self.read(source, from + byte);
+                // What an earlier job will have written there, if one does.
+                let at = (source, from + byte);
+                let value = self.places.get(&at).map_or_else(|| self.read(source, from + byte), |place| place.value);
                 let old = self.places.insert((destination, to + byte), Place { job, value });
                 assert!(old.is_none(), "two jobs write the same byte");
             }
@@ -376,6 +381,9 @@ impl<'a> Bench<'a> {
 
     fn count(&mut self, what: &'static str, by: u64) {
         *self.moved.entry(what).or_default() += by;
+        if by > 0 {
+            self.active.entry(what).or_insert((self.cycle, 0)).1 = self.cycle;
+        }
     }
 
     /// The host answers a read.
@@ -433,7 +441,7 @@ impl<'a> Bench<'a> {
         let mut list = vec![];
         while at < end {
             // Up to the end, or to a multiple of 64.
-            let furthest = (at & !63) + self.around.split;
+            let furthest = (at & !63).saturating_add(self.around.split);
             let mut stop = end;
             if end > furthest {
                 stop = furthest;
@@ -838,6 +846,17 @@ impl<'a> Bench<'a> {
             }
             self.reports.push((c, completion, self.cycle));
         }
+    }
+
+    /// Whether a push is refused now; it must not be taken either.
+    pub fn refuses(&mut self, channel: usize) -> bool {
+        self.dut.set(&format!("push_{channel}"), 1);
+        self.dut.settle();
+        let answer = self.dut.is(&format!("push_refused_{channel}"));
+        assert!(!answer || !self.dut.is(&format!("push_grant_{channel}")));
+        self.dut.set(&format!("push_{channel}"), 0);
+        self.dut.settle();
+        answer
     }
 
     /// Until all jobs are reported.
