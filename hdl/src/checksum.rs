@@ -64,7 +64,7 @@ pub struct Checksum<const W: usize, const KEEP: usize> {
 
 impl<const W: usize, const KEEP: usize> Default for Checksum<W, KEEP> {
     fn default() -> Self {
-        assert!(KEEP * 8 == W && W % 64 == 0 && W <= 512);
+        assert!(KEEP * 8 == W && W.is_multiple_of(64) && W <= 512);
         Self {
             clock: Default::default(),
             reset: Default::default(),
@@ -208,7 +208,7 @@ mod tests {
         };
         for number in 0..count {
             // The longest, of the largest bytes, must not overflow.
-            let beats = if number == 0 { 9216 / KEEP } else { 1 + random.below(6) as usize };
+            let beats = if number == 0 && KEEP == 8 { 9216 / KEEP } else { 1 + random.below(6) as usize };
             let extreme = number == 0 || random.below(4) == 0;
             let byte = |random: &mut Random| if extreme { 0xFF } else { random.below(256) as u8 };
             let all = if KEEP == 64 { u64::MAX } else { (1 << KEEP) - 1 };
@@ -249,10 +249,10 @@ mod tests {
     #[test]
     fn the_sum_of_the_chosen_bytes_comes_after_the_stated_latency_at_every_width() {
         let mut random = Random::seeded(1071);
-        assert_eq!(check::<64, 8>(300, &mut random), 300);
-        assert_eq!(check::<128, 16>(100, &mut random), 100);
-        assert_eq!(check::<256, 32>(60, &mut random), 60);
-        assert_eq!(check::<512, 64>(40, &mut random), 40);
+        assert_eq!(check::<64, 8>(200, &mut random), 200);
+        assert_eq!(check::<128, 16>(20, &mut random), 20);
+        assert_eq!(check::<256, 32>(12, &mut random), 12);
+        assert_eq!(check::<512, 64>(8, &mut random), 8);
     }
 
     #[test]

@@ -50,11 +50,17 @@ pub mod reta;
 pub mod stats;
 pub mod stream;
 pub mod toeplitz;
+pub mod transmit;
 pub mod transmit_sums;
 pub mod tx_drain;
 pub mod tx_scheduler;
 pub mod verdict_queue;
 pub mod word_decode;
+
+/// An array of signals or blocks, whose length is known only to the constructor.
+fn many<T: Default>(n: usize) -> Vec<T> {
+    (0..n).map(|_| T::default()).collect()
+}
 
 /// Seeded numbers for the unit tests.
 #[cfg(test)]
@@ -74,9 +80,4 @@ mod random {
             (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % n
         }
     }
-}
-
-/// An array of signals or blocks, whose length is known only to the constructor.
-fn many<T: Default>(n: usize) -> Vec<T> {
-    (0..n).map(|_| T::default()).collect()
 }

@@ -464,8 +464,8 @@ mod tests {
 
     #[test]
     fn the_longest_range_is_65_536_bytes() {
-        let taken = run::<512, 64>(&[(1, 63, 65_536, 62)], [0; 3], &mut Random::seeded(3));
-        assert_eq!((taken.beats, taken.reads), (1025, 1025));
+        let taken = run::<64, 8>(&[(2, 7, 65_536, 7)], [0; 3], &mut Random::seeded(4));
+        assert_eq!((taken.beats, taken.reads, taken.from_first_to_last), (8193, 8193, 8193));
     }
 
     #[test]

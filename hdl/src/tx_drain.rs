@@ -72,7 +72,7 @@ pub struct TxDrain<const W: usize, const KEEP: usize> {
     length: Signal<Local, Bits<14>>,
     // The frame whose beats are being read: bytes in the buffer, bytes on the wire, pairs before the checksums, all from this beat on.
     active: DFF<Bit>,
-    real: DFF<Bits<14>>,
+    stored: DFF<Bits<14>>,
     total: DFF<Bits<14>>,
     ip_armed: DFF<Bit>,
     ip_ahead: DFF<Bits<8>>,
@@ -82,16 +82,16 @@ pub struct TxDrain<const W: usize, const KEEP: usize> {
     rest: DFF<Bits<16>>,
     /// The next word of the buffer.
     place: DFF<Bits<12>>,
-    any_real: Signal<Local, Bit>,
+    any_stored: Signal<Local, Bit>,
     ends: Signal<Local, Bit>,
-    real_lanes: Signal<Local, Bits<KEEP>>,
+    stored_lanes: Signal<Local, Bits<KEEP>>,
     total_lanes: Signal<Local, Bits<KEEP>>,
     ip_lanes: Signal<Local, Bits<KEEP>>,
     rest_lanes: Signal<Local, Bits<KEEP>>,
     // The beat whose word the buffer gives.
     asked: DFF<Bit>,
     asked_place: DFF<Bits<12>>,
-    asked_real: DFF<Bit>,
+    asked_stored: DFF<Bit>,
     asked_last: DFF<Bit>,
     asked_keep: DFF<Bits<KEEP>>,
     asked_buffer_lanes: DFF<Bits<KEEP>>,
@@ -152,7 +152,7 @@ impl<const W: usize, const KEEP: usize> TxDrain<W, KEEP> {
             takes: Default::default(),
             length: Default::default(),
             active: Default::default(),
-            real: Default::default(),
+            stored: Default::default(),
             total: Default::default(),
             ip_armed: Default::default(),
             ip_ahead: Default::default(),
@@ -161,15 +161,15 @@ impl<const W: usize, const KEEP: usize> TxDrain<W, KEEP> {
             rest_ahead: Default::default(),
             rest: Default::default(),
             place: Default::default(),
-            any_real: Default::default(),
+            any_stored: Default::default(),
             ends: Default::default(),
-            real_lanes: Default::default(),
+            stored_lanes: Default::default(),
             total_lanes: Default::default(),
             ip_lanes: Default::default(),
             rest_lanes: Default::default(),
             asked: Default::default(),
             asked_place: Default::default(),
-            asked_real: Default::default(),
+            asked_stored: Default::default(),
             asked_last: Default::default(),
             asked_keep: Default::default(),
             asked_buffer_lanes: Default::default(),
@@ -209,20 +209,20 @@ impl<const W: usize, const KEEP: usize> TxDrain<W, KEEP> {
 impl<const W: usize, const KEEP: usize> Logic for TxDrain<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, active, real, total, ip_armed, ip_ahead, ip, rest_armed, rest_ahead, rest, place);
-        dff_setup!(self, clock, asked, asked_place, asked_real, asked_last, asked_keep, asked_buffer_lanes);
+        dff_setup!(self, clock, active, stored, total, ip_armed, ip_ahead, ip, rest_armed, rest_ahead, rest, place);
+        dff_setup!(self, clock, asked, asked_place, asked_stored, asked_last, asked_keep, asked_buffer_lanes);
         dff_setup!(self, clock, asked_ip_lanes, asked_rest_lanes, asked_ip, asked_rest);
         dff_setup!(self, clock, got, got_data, got_last, got_keep, got_buffer_lanes, got_ip_lanes, got_rest_lanes);
         dff_setup!(self, clock, got_ip, got_rest, valid, data, keep, last);
         self.moves.next = !self.valid.q.val() | self.tx_tready.val();
 
         // Which lanes of this beat come from where.
-        self.any_real.next = self.real.q.val().any();
+        self.any_stored.next = self.stored.q.val().any();
         self.ends.next = self.total.q.val() <= self.beat_bytes.val();
-        self.real_lanes.next = 0.into();
+        self.stored_lanes.next = 0.into();
         self.total_lanes.next = 0.into();
         for i in 0..self._lanes {
-            self.real_lanes.next = self.real_lanes.val().replace_bit(i, self.real.q.val() > i.to_bits());
+            self.stored_lanes.next = self.stored_lanes.val().replace_bit(i, self.stored.q.val() > i.to_bits());
             self.total_lanes.next = self.total_lanes.val().replace_bit(i, self.total.q.val() > i.to_bits());
         }
         self.ip_lanes.next = 0.into();
@@ -242,25 +242,25 @@ impl<const W: usize, const KEEP: usize> Logic for TxDrain<W, KEEP> {
             self.read_address.next = self.place.q.val();
             self.asked.d.next = self.active.q.val();
             self.asked_place.d.next = self.place.q.val();
-            self.asked_real.d.next = self.active.q.val() & self.any_real.val();
+            self.asked_stored.d.next = self.active.q.val() & self.any_stored.val();
             self.asked_last.d.next = self.ends.val();
             self.asked_keep.d.next = self.total_lanes.val();
-            self.asked_buffer_lanes.d.next = self.real_lanes.val() & !self.ip_lanes.val() & !self.rest_lanes.val();
-            self.asked_ip_lanes.d.next = self.real_lanes.val() & self.ip_lanes.val();
-            self.asked_rest_lanes.d.next = self.real_lanes.val() & self.rest_lanes.val();
+            self.asked_buffer_lanes.d.next = self.stored_lanes.val() & !self.ip_lanes.val() & !self.rest_lanes.val();
+            self.asked_ip_lanes.d.next = self.stored_lanes.val() & self.ip_lanes.val();
+            self.asked_rest_lanes.d.next = self.stored_lanes.val() & self.rest_lanes.val();
             self.asked_ip.d.next = self.ip.q.val();
             self.asked_rest.d.next = self.rest.q.val();
         }
         if self.moves.val() & self.active.q.val() {
-            if self.any_real.val() {
+            if self.any_stored.val() {
                 self.place.d.next = self.place.q.val() + 1;
                 if self.place.q.val() == self.last_word.val() {
                     self.place.d.next = 0.into();
                 }
             }
-            self.real.d.next = 0.into();
-            if self.real.q.val() > self.beat_bytes.val() {
-                self.real.d.next = self.real.q.val() - self.beat_bytes.val();
+            self.stored.d.next = 0.into();
+            if self.stored.q.val() > self.beat_bytes.val() {
+                self.stored.d.next = self.stored.q.val() - self.beat_bytes.val();
             }
             self.total.d.next = self.total.q.val() - self.beat_bytes.val();
             self.ip_ahead.d.next = self.ip_ahead.q.val() - self.pairs.val();
@@ -280,7 +280,7 @@ impl<const W: usize, const KEEP: usize> Logic for TxDrain<W, KEEP> {
         self.length.next = self.frame.val().get_bits::<14>(0);
         if self.takes.val() {
             self.active.d.next = true;
-            self.real.d.next = self.length.val();
+            self.stored.d.next = self.length.val();
             self.total.d.next = self.length.val();
             if self.length.val() < self.shortest.val() {
                 self.total.d.next = self.shortest.val();
@@ -297,7 +297,7 @@ impl<const W: usize, const KEEP: usize> Logic for TxDrain<W, KEEP> {
         }
 
         // Its word comes.
-        self.freed.next = self.moves.val() & self.asked_real.q.val();
+        self.freed.next = self.moves.val() & self.asked_stored.q.val();
         if self.moves.val() {
             self.got.d.next = self.asked.q.val();
             self.got_data.d.next = self.read_data.val();
@@ -333,7 +333,7 @@ impl<const W: usize, const KEEP: usize> Logic for TxDrain<W, KEEP> {
             self.active.d.next = false;
             self.place.d.next = 0.into();
             self.asked.d.next = false;
-            self.asked_real.d.next = false;
+            self.asked_stored.d.next = false;
             self.got.d.next = false;
             self.valid.d.next = false;
         }

@@ -291,7 +291,7 @@ mod tests {
         };
         while bench.cycles < 10_000 {
             refill(&mut bench.queues);
-            bench.cycle(bench.cycles % 3 != 0);
+            bench.cycle(!bench.cycles.is_multiple_of(3));
             let bytes: Vec<u64> = (0..4).map(|i| bench.bytes(i)).collect();
             let (most, least) = (bytes.iter().max().unwrap_or(&0), bytes.iter().min().unwrap_or(&0));
             // One turn's quantum and what the largest frame has saved up.

@@ -8,6 +8,7 @@ use hdl::checksum::Checksum;
 use hdl::emit::{Emitted, emit};
 use hdl::memory_arbiter::MemoryArbiter;
 use hdl::memory_stream::MemoryStream;
+use hdl::transmit::Transmit;
 
 /// Verilator's installation: `VERILATOR_ROOT`, or the one that `make setup` puts into the workspace.
 fn root() -> PathBuf {
@@ -56,11 +57,13 @@ fn every_width_is_clean_under_wall() {
         widths!("memory_arbiter", MemoryArbiter, new(3)),
         widths!("memory_arbiter_16", MemoryArbiter, new(16)),
         widths!("memory_stream", MemoryStream, default()),
+        widths!("transmit", Transmit, new(2)),
+        widths!("transmit_16", Transmit, new(16)),
     ];
     let mut checked = 0;
     for (name, width, design) in designs.into_iter().flatten() {
         lint(&format!("{name}_{width}"), &design.unwrap_or_else(|error| panic!("{name}, {width} bits: {error}")));
         checked += 1;
     }
-    assert_eq!(checked, 4 * 5);
+    assert_eq!(checked, 4 * 7);
 }
