@@ -7,7 +7,9 @@ mod verilated;
 use abi::dma::{Descriptor, Window, control};
 use bench::{Bench, Engine, Fault, Surroundings};
 use random::Random;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
+use verilated::Bug;
 
 mod random {
     /// xorshift64*.
@@ -422,4 +424,43 @@ fn a_read_times_out_no_earlier_than_told_and_not_much_later_and_its_tag_rests() 
     assert!((700..1200).contains(&first), "{first}");
     // Two rounds of 32 tags must rest before the last sixteen go.
     assert!((2 * 1400 + 700..2 * 2300 + 1200).contains(&last), "{last}");
+}
+
+#[test]
+fn the_bench_finds_deliberate_bugs() {
+    let bug = |module, good, bad| Bug { module, good, bad };
+    let bugs = [
+        // Bytes behind the end of a payload.
+        bug("fill", "line_keep & last_keep", "line_keep"),
+        // A lane too low.
+        bug("fill", "(next_place - next_lane) & lane_mask", "(next_place - next_lane - 6'd1) & lane_mask"),
+        // A report before all data is there.
+        bug("tags", "(state != TagState_Free) & (state != TagState_Lost) & (id == probe)", "1'b0"),
+        // The same for copies.
+        bug("copy", "|any_match_value", "1'b0"),
+        // A lost tag is used again at once.
+        bug("tags", "forget | (age == 2'd3)", "1'b1"),
+        // Completions out of place are taken.
+        bug("read", "(left == missing) & (lower_address == awaited_address) & !bad_length & has_data", "has_data"),
+        // Bad data is written.
+        bug("read", "!poisoned", "1'b1"),
+        // Requests over 4 KiB.
+        bug("issue", "load_limit - load_place", "load_limit"),
+    ];
+    let mut engine = Engine::with_bugs(&bugs);
+    for seed in 0..3 {
+        torture(&engine, seed, 40, 2000, &Fault::ALL);
+    }
+    for number in 1..=bugs.len() {
+        engine.bug = number;
+        let Bug { module, good, .. } = bugs[number - 1];
+        let runs = |engine: &Engine| {
+            for seed in 0..3 {
+                torture(engine, seed, 40, 2000, &[]);
+                torture(engine, seed, 40, 2000, &Fault::ALL);
+            }
+        };
+        let found = catch_unwind(AssertUnwindSafe(|| runs(&engine))).is_err();
+        assert!(found, "`{good}` in {module}");
+    }
 }

@@ -1,7 +1,7 @@
 //! A host, memories and owners of the channels around the DMA engine, for its tests. Every byte that the engine moves is checked here.
 
 use super::random::Random;
-use super::verilated::{Compiled, Verilated};
+use super::verilated::{Bug, Compiled, Verilated, with_bugs};
 use abi::dma::{Completion, Descriptor, Window, control};
 use hdl::dma::{Dma, RESET_CYCLES};
 use hdl::emit::emit;
@@ -180,6 +180,7 @@ pub struct Engine {
     compiled: Compiled,
     pub width: usize,
     pub processors: usize,
+    pub bug: usize,
 }
 
 impl Engine {
@@ -192,7 +193,14 @@ impl Engine {
         };
         let name = format!("dma_n{processors}w{width}");
         let compiled = Compiled::new(&emitted.expect("the engine can be printed"), &name);
-        Self { compiled, width, processors }
+        Self { compiled, width, processors, bug: 0 }
+    }
+
+    /// A narrow engine for two processors, with bugs to choose from.
+    pub fn with_bugs(bugs: &[Bug]) -> Self {
+        let mut emitted = emit(&mut Dma::<64, 8>::new(2), "dma").expect("the engine can be printed");
+        emitted.verilog = with_bugs(&emitted.verilog, bugs);
+        Self { compiled: Compiled::new(&emitted, "dma_bugs"), width: 64, processors: 2, bug: 0 }
     }
 }
 
@@ -272,7 +280,7 @@ fn decode(header: [u32; 4], writes: bool) -> (u64, u64, u64) {
 impl<'a> Bench<'a> {
     /// An engine that has been reset.
     pub fn new(engine: &'a Engine, seed: u64, around: Surroundings) -> Self {
-        let (dut, processors) = (engine.compiled.start(), engine.processors);
+        let (dut, processors) = (engine.compiled.start(engine.bug), engine.processors);
         let channels = processors + 1;
         let mut bench = Self {
             dut,
