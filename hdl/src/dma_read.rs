@@ -583,3 +583,229 @@ impl Logic for DmaRead {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dma_completion::Head;
+    use crate::emit::emit;
+
+    /// What the judge passed on: has data, writes, ends, lost, card address, lane, last byte, status, tag, descriptor.
+    type Verdict = [u64; 10];
+
+    struct Bench {
+        dut: DmaRead,
+        /// Tag and header of each request that was sent.
+        sent: Vec<(u32, [u32; 4])>,
+        verdicts: Vec<Verdict>,
+        unexpected: usize,
+        timed_out: usize,
+        /// Ends settle at once.
+        settles: bool,
+    }
+
+    impl Bench {
+        fn new(timeout: u64) -> Self {
+            let mut dut = DmaRead::default();
+            dut.connect_all();
+            dut.requester.next = 0x0142.into();
+            dut.timeout.next = timeout.to_bits();
+            dut.request_ready.next = true;
+            dut.fill_ready.next = true;
+            let mut bench = Self { dut, sent: vec![], verdicts: vec![], unexpected: 0, timed_out: 0, settles: true };
+            bench.dut.reset.next = true;
+            bench.cycle();
+            bench.dut.reset.next = false;
+            bench
+        }
+
+        /// One cycle; whether a request was taken, and a completion.
+        fn cycle(&mut self) -> (bool, bool) {
+            let dut = &mut self.dut;
+            assert!(simulate(dut, 10));
+            let taken = (dut.read_valid.val() && dut.read_ready.val(), dut.head_take.val());
+            if dut.request_valid.val() && dut.request_ready.val() {
+                let header = [0, 32, 64, 96].map(|dw| dut.request_header.val().get_bits::<32>(dw).to_u64() as u32);
+                self.sent.push((header[1] >> 8 & 0xFF, header));
+            }
+            let mut settle = None;
+            if dut.fill_valid.val() && !dut.reset.val() {
+                let places = [(0, 1), (1, 1), (2, 1), (3, 1), (4, 28), (32, 2), (34, 12), (46, 4), (50, 5), (55, 9)];
+                let fill = dut.fill.val().to_u64();
+                let verdict = places.map(|(low, width)| fill >> low & ((1 << width) - 1));
+                self.verdicts.push(verdict);
+                settle = (verdict[2] == 1 && self.settles).then_some((verdict[8], verdict[3] == 1));
+            }
+            self.unexpected += usize::from(dut.unexpected.val());
+            self.timed_out += usize::from(dut.timed_out.val());
+            for level in [true, false] {
+                dut.clock.next = level.into();
+                assert!(simulate(dut, 10));
+            }
+            dut.settle_valid.next = settle.is_some();
+            if let Some((tag, lost)) = settle {
+                dut.settle_tag.next = tag.to_bits();
+                dut.settle_lost.next = lost;
+            }
+            taken
+        }
+
+        fn idle(&mut self, cycles: usize) {
+            for _ in 0..cycles {
+                self.cycle();
+            }
+        }
+
+        /// Asks for bytes and gives the tag.
+        fn read(&mut self, far: u64, near: u64, length: u64, id: u64) -> u64 {
+            self.dut.read_valid.next = true;
+            self.dut.read_far.next = far.to_bits();
+            self.dut.read_near.next = near.to_bits();
+            self.dut.read_length.next = length.to_bits();
+            self.dut.read_id.next = id.to_bits();
+            let mut cycles = 0;
+            while !self.cycle().0 {
+                cycles += 1;
+                assert!(cycles < 100, "no tag");
+            }
+            self.dut.read_valid.next = false;
+            let sent = self.sent.len();
+            self.idle(4);
+            assert_eq!(self.sent.len(), sent + 1);
+            self.sent[sent].0.into()
+        }
+
+        /// A completion comes: tag, DWs, byte count, lower address, status, with data, poisoned.
+        fn complete(&mut self, tag: u64, dws: u64, count: u64, lower: u64, status: u64, data: bool, poisoned: bool) {
+            let head = Head {
+                length: (dws % 1024).to_bits(),
+                byte_count: (count % 4096).to_bits(),
+                lower_address: lower.to_bits(),
+                tag: tag.to_bits(),
+                status: status.to_bits(),
+                poisoned,
+                has_data: data,
+                ours: true,
+            };
+            self.dut.head.next = head.into();
+            self.dut.head_valid.next = true;
+            while !self.cycle().1 {}
+            self.dut.head_valid.next = false;
+            self.idle(8);
+        }
+
+        fn is_busy(&mut self, id: u64) -> bool {
+            self.dut.probe.next = id.to_bits();
+            self.idle(2);
+            assert!(simulate(&mut self.dut, 10));
+            self.dut.busy.val()
+        }
+    }
+
+    #[test]
+    fn payloads_go_on_where_the_one_before_ended_and_the_last_byte_ends_the_request() {
+        let mut bench = Bench::new(0);
+        bench.settles = false;
+        let tag = bench.read(0x1_0000_103D, 0x0300_0FFE, 200, 0x155);
+        assert_eq!(bench.sent[0].1, [0x2000_0033, 0x0142_001E | (tag as u32) << 8, 1, 0x103C]);
+        assert!(bench.is_busy(0x155) && !bench.is_busy(0x154));
+        // 3 bytes up to 0x40, 64 up to 0x80, 128 up to 0x100, 5 more.
+        for (dws, count, lower) in [(1, 200, 0x3D), (16, 197, 0x40), (32, 133, 0x00), (2, 5, 0x00)] {
+            bench.complete(tag, dws, count, lower, 0, true, false);
+        }
+        let row = |ends, near, lane, bytes: u64| [1, 1, ends, 0, near, lane, bytes - 1, 0, tag, 0x155];
+        let (a, b, c) = (0x0300_1001, 0x0300_1041, 0x0300_10C1);
+        assert_eq!(bench.verdicts, [row(0, 0x0300_0FFE, 1, 3), row(0, a, 0, 64), row(0, b, 0, 128), row(1, c, 0, 5)]);
+        assert!(bench.is_busy(0x155), "it has not settled");
+        bench.dut.settle_valid.next = true;
+        bench.dut.settle_tag.next = tag.to_bits();
+        bench.cycle();
+        assert!(!bench.is_busy(0x155));
+        assert_eq!(bench.unexpected, 0);
+    }
+
+    #[test]
+    fn whatever_does_not_fit_ends_the_request_with_its_status() {
+        // DWs, byte count, lower address, status, data, poisoned; then writes, ends, lost, status.
+        let cases = [
+            ((32, 128, 0x10, 0, true, false), [1, 1, 0, 0]),
+            ((32, 128, 0x10, 0, true, true), [0, 1, 0, 3]),
+            ((12, 128, 0x10, 0, true, true), [0, 0, 0, 3]),
+            ((0, 128, 0x00, 1, false, false), [0, 1, 0, 1]),
+            ((0, 4, 0x00, 4, false, false), [0, 1, 0, 2]),
+            ((0, 4, 0x00, 2, false, false), [0, 1, 0, 1]),
+            ((2, 4, 0x00, 7, true, false), [0, 1, 0, 1]),
+            ((33, 128, 0x10, 0, true, false), [0, 1, 0, 4]),
+            ((31, 124, 0x10, 0, true, false), [0, 1, 0, 4]),
+            ((12, 132, 0x10, 0, true, false), [0, 1, 1, 4]),
+            ((32, 128, 0x14, 0, true, false), [0, 1, 0, 4]),
+            ((12, 128, 0x50, 0, true, false), [0, 1, 1, 4]),
+            ((32, 128, 0x10, 0, false, false), [0, 1, 1, 4]),
+            ((1024, 4096, 0x10, 0, true, false), [0, 1, 0, 4]),
+        ];
+        let mut compared = 0;
+        for ((dws, count, lower, status, data, poisoned), [writes, ends, lost, wrong]) in cases {
+            let mut bench = Bench::new(0);
+            let tag = bench.read(0x9010, 0x40, 128, 7);
+            bench.complete(tag, dws, count, lower, status, data, poisoned);
+            let [verdict] = bench.verdicts[..] else { panic!("{:?}", bench.verdicts) };
+            let expected = [u64::from(data), writes, ends, lost];
+            assert_eq!(verdict[..4], expected, "{dws} {count} {lower:#x} {status} {data} {poisoned}");
+            assert_eq!(verdict[7], wrong);
+            assert_eq!(bench.is_busy(7), ends == 0);
+            // It has ended: nothing more is written for it.
+            if ends == 1 {
+                bench.complete(tag, 20, 80, 0x40, 0, true, false);
+                assert_eq!((bench.verdicts[1][..4].to_vec(), bench.unexpected), (vec![1, 0, 0, 0], 1));
+            }
+            compared += 1;
+        }
+        assert_eq!(compared, 14);
+    }
+
+    #[test]
+    fn completions_of_different_tags_come_in_any_order_and_those_of_no_tag_are_dropped() {
+        let mut bench = Bench::new(0);
+        let tags: Vec<u64> = (0..32).map(|n| bench.read(0x1000 * n, 0x100 * n, 64, n)).collect();
+        let mut sorted = tags.clone();
+        sorted.sort();
+        assert!(sorted.into_iter().eq(0..32), "32 different tags");
+        bench.dut.read_valid.next = true;
+        for _ in 0..100 {
+            assert!(!bench.cycle().0, "there is no 33rd");
+        }
+        bench.dut.read_valid.next = false;
+        for n in [17, 3, 31, 0] {
+            bench.complete(tags[n as usize], 16, 64, 0, 0, true, false);
+            assert_eq!(bench.verdicts.last().map(|v| (v[4], v[9])), Some((0x100 * n, n)));
+            bench.complete(tags[n as usize], 16, 64, 0, 0, true, false);
+            assert_eq!(bench.verdicts.last().map(|v| v[..4].to_vec()), Some(vec![1, 0, 0, 0]));
+        }
+        assert_eq!(bench.unexpected, 4);
+        bench.complete(tags[3], 0, 4, 0, 1, false, false);
+        assert_eq!((bench.unexpected, bench.verdicts.len()), (5, 8), "without a payload there is nothing to pass on");
+    }
+
+    #[test]
+    fn a_tag_whose_time_is_up_ends_once_and_rests() {
+        let mut bench = Bench::new(200);
+        let tag = bench.read(0x1000, 0x100, 64, 9);
+        bench.idle(180);
+        assert!(bench.verdicts.is_empty());
+        bench.idle(200);
+        assert_eq!(bench.verdicts, [[0, 0, 1, 1, 0x100, bench.verdicts[0][5], bench.verdicts[0][6], 5, tag, 9]]);
+        assert_eq!(bench.timed_out, 1);
+        assert!(!bench.is_busy(9));
+        // All others are free, this one is not before its late completion comes.
+        let others: Vec<u64> = (0..31).map(|n| bench.read(0x1000, 0x100, 64, n)).collect();
+        assert!(!others.contains(&tag));
+        bench.complete(tag, 16, 64, 0, 0, true, false);
+        assert_eq!(bench.unexpected, 1);
+        assert_eq!(bench.read(0x1000, 0x100, 64, 40), tag);
+    }
+
+    #[test]
+    fn it_can_be_printed() {
+        emit(&mut DmaRead::default(), "dma_read").expect("printed");
+    }
+}
