@@ -2,7 +2,7 @@
 //!
 //! A descriptor ([`abi::dma`]) of a channel (one per processor, the last one the host's) goes this way: stored ([`crate::dma_descriptors`]),
 //! checked against its own sense and the host's windows ([`crate::dma_start`], [`crate::dma_windows`]), cut into requests in turn with other
-//! channels ([`crate::dma_issue`]), carried out ([`crate::dma_read`] with [`crate::dma_completion`] and [`crate::dma_fill`], or
+//! channels ([`crate::dma_issue`]), carried out ([`crate::dma_read`] with [`crate::dma_completion`], [`crate::dma_judge`] and [`crate::dma_fill`], or
 //! [`crate::dma_copy`]), ended and reported in the channel's order ([`crate::dma_retire`], [`crate::dma_reports`]). [`crate::dma_channel`]
 //! counts how far each channel has come. Wiring only.
 //!

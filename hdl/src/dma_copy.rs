@@ -205,7 +205,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaCopy<W, KEEP> {
         }
         self.order.push.next = self.accepted.val();
         self.order.push_data.next = (bit_cast::<75, 10>(self.copy_length.val()) << 65)
-            | (bit_cast::<75, 64>(self.copy_far.val()) << 1) + self.copy_to_host.val();
+            | ((bit_cast::<75, 64>(self.copy_far.val()) << 1) + self.copy_to_host.val());
 
         // Its lines.
         self.read_valid.next = self.stream.read_valid.val();

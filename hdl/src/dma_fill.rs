@@ -1,6 +1,6 @@
 //! Writes the payloads of completions into the processors' memories, and says when a request has settled.
 //!
-//! Payloads and ends of requests come in the order in which they were judged, see [`crate::dma_read`], and are done in that order: what
+//! Payloads and ends of requests come in the order in which they were judged, see [`crate::dma_judge`], and are done in that order: what
 //! settles has all its bytes in memory. A payload that is shorter or longer than its header says gives the bytes that are there, none
 //! beyond the request, and an error.
 //!
@@ -8,7 +8,7 @@
 //! |-------------------|-----|-------|------------------------------------------------------------------------------------|
 //! | `fill_valid`      | in  | 1     | a payload, or the end of a request                                                 |
 //! | `fill_ready`      | out | 1     | it is taken; reset value 1                                                         |
-//! | `todo`            | in  | 64    | what to do, see [`crate::dma_read::Fill`]                                          |
+//! | `todo`            | in  | 64    | what to do, see [`crate::dma_judge::Fill`]                                          |
 //! | `payload_valid`   | in  | 1     | a beat of payload                                                                  |
 //! | `payload_data`    | in  | W     | it                                                                                 |
 //! | `payload_last`    | in  | 1     | last of its completion                                                             |
@@ -36,7 +36,7 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 use crate::aligner::Aligner;
-use crate::dma_read::FILL_BITS;
+use crate::dma_judge::FILL_BITS;
 use crate::queue::Queue;
 
 /// A payload's place, and what comes behind it.
@@ -423,7 +423,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dma_read::Fill;
+    use crate::dma_judge::Fill;
     use crate::emit::emit;
     use crate::random::Random;
     use std::collections::{BTreeMap, VecDeque};

@@ -445,9 +445,9 @@ mod tests {
                 let high = bit_cast::<PREPARED_BITS, 64>((high as u64).to_bits());
                 dut.prepare_entry.next = (high << 64) | bit_cast::<PREPARED_BITS, 64>(far.to_bits());
             }
-            for c in 0..CHANNELS {
-                dut.prepared[c].next = !prepared[c].is_empty();
-                let (position, copies) = prepared[c].front().copied().unwrap_or_default();
+            for (c, prepared) in prepared.iter().enumerate() {
+                dut.prepared[c].next = !prepared.is_empty();
+                let (position, copies) = prepared.front().copied().unwrap_or_default();
                 dut.prepared_copies[c].next = copies;
                 dut.prepared_slot[c].next = position % 2 == 1;
             }
@@ -471,10 +471,10 @@ mod tests {
                     cycle,
                 ));
             }
-            for c in 0..CHANNELS {
+            for (c, prepared) in prepared.iter_mut().enumerate() {
                 if dut.issue[c].val() {
                     assert!(dut.issued.val() && dut.issued_channel.val().index() == c);
-                    prepared[c].pop_front().expect("something to issue");
+                    prepared.pop_front().expect("something to issue");
                     issued += 1;
                 }
             }

@@ -500,7 +500,7 @@ mod tests {
                 let start = if random.below(5) == 0 { 6 + random.below(2) } else { 0 };
                 let bad = start != 0;
                 let job = Job {
-                    control: 1 + random.below(65_536) | random.below(4) << 22,
+                    control: (1 + random.below(65_536)) | (random.below(4) << 22),
                     mfa: random.below(1 << 31),
                     context: random.below(1 << 31),
                     start,
@@ -509,7 +509,7 @@ mod tests {
                     issued: false,
                 };
                 dut.prepare_valid.next = true;
-                dut.prepare_id.next = ((c as u64) << 4 | pushed[c] % 16).to_bits();
+                dut.prepare_id.next = (((c as u64) << 4) | (pushed[c] % 16)).to_bits();
                 dut.prepare_status.next = start.to_bits();
                 pushed[c] += 1;
                 jobs[c].push_back(job);
@@ -525,7 +525,7 @@ mod tests {
                         dut.issue_valid.next = true;
                         dut.issue_channel.next = (c as u64).to_bits();
                     } else if job.issued && job.busy > 0 && error.is_none() {
-                        let id = (c as u64) << 4 | (retired[c] + at as u64) % 16;
+                        let id = ((c as u64) << 4) | ((retired[c] + at as u64) % 16);
                         if job.errors.is_empty() {
                             settled = Some((c, at));
                         } else {
@@ -577,7 +577,7 @@ mod tests {
                 assert_eq!(dut.post_outbound.val(), c != PROCESSORS);
                 let mfa_page = jobs[c][0].mfa >> 24 & 15;
                 assert_eq!(dut.post_page.val().to_u64(), if c == PROCESSORS { mfa_page } else { c as u64 });
-                refusing = jobs[c][0].mfa % 3 == 0;
+                refusing = jobs[c][0].mfa.is_multiple_of(3);
                 posting = Some(cycle + 2 + random.below(4));
                 posts += 1;
             }
@@ -596,7 +596,7 @@ mod tests {
                 let first = list.status == 0;
                 list.status = if first { own } else { list.status };
                 let posted = job.control >> 23 & 1 == 1 && list.status == 0;
-                let refused = posted && job.mfa % 3 == 0;
+                let refused = posted && job.mfa.is_multiple_of(3);
                 list.status = if refused { 8 } else { list.status };
                 expected_failures += u64::from(own != 0 || refused);
                 assert_eq!(dut.reports.val(), !more);

@@ -227,7 +227,7 @@ impl DmaStart {
             entry: Default::default(),
             host: Constant::new((processors as u64).to_bits()),
             processors: Constant::new((processors as u64).to_bits()),
-            no_flags: Constant::new((!(control::FLAGS | (1 << control::LENGTH_BITS) - 1) as u64).to_bits()),
+            no_flags: Constant::new((!(control::FLAGS | ((1 << control::LENGTH_BITS) - 1)) as u64).to_bits()),
             status_refused: number(Status::Refused),
             status_invalid: number(Status::Invalid),
             _channels: channels,
@@ -403,14 +403,13 @@ impl Logic for DmaStart {
         if (self.step.q.val() == StartStep::Offer) & self.prepare_ready.val() {
             self.step.d.next = StartStep::Choose;
         }
-        if ((self.step.q.val() == StartStep::Offer) & self.prepare_ready.val())
-            | (self.step.q.val() == StartStep::Choose)
+        if self.chosen.q.val()
+            & ((self.step.q.val() == StartStep::Choose)
+                | ((self.step.q.val() == StartStep::Offer) & self.prepare_ready.val()))
         {
-            if self.chosen.q.val() {
-                self.step.d.next = StartStep::Address;
-                self.channel.d.next = self.chosen_channel.q.val();
-                self.chosen.d.next = false;
-            }
+            self.step.d.next = StartStep::Address;
+            self.channel.d.next = self.chosen_channel.q.val();
+            self.chosen.d.next = false;
         }
 
         if self.reset.val() {

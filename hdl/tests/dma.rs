@@ -331,10 +331,11 @@ fn a_fence_lets_a_copy_use_what_earlier_ones_have_written() {
         open_all(&mut bench);
         for channel in 0..4u64 {
             for link in 0..6u64 {
-                let (there, card) = (0xFFF0_0000 + channel * 0x1_0000 + link * 0x1000, channel << 24 | link * 0x1000);
+                let (there, card) =
+                    (0xFFF0_0000 + channel * 0x1_0000 + link * 0x1000, (channel << 24) | (link * 0x1000));
                 // Out of the host's memory, through two memories, and back into the host's.
                 let fence = control::FENCE;
-                let (a, b) = (card + 5, (channel + 1) % 4 << 24 | 0x10_0000 + link * 0x1000);
+                let (a, b) = (card + 5, (((channel + 1) % 4) << 24) | (0x10_0000 + link * 0x1000));
                 bench.submit(channel as usize, descriptor(there, a, 700, HOST), 0, None);
                 bench.submit(channel as usize, descriptor(a, b, 700, fence), 0, None);
                 bench.submit(channel as usize, descriptor(b, there + 0x80_0003, 700, TO_HOST | fence), 0, None);
@@ -441,9 +442,9 @@ fn the_bench_finds_deliberate_bugs() {
         // A lost tag is used again at once.
         bug("tags", "forget | (age == 2'd3)", "1'b1"),
         // Completions out of place are taken.
-        bug("read", "(left == missing) & (lower_address == awaited_address) & !bad_length & has_data", "has_data"),
+        bug("judge", "(left == missing) & (lower_address == awaited_address) & !bad_length & has_data", "has_data"),
         // Bad data is written.
-        bug("read", "!poisoned", "1'b1"),
+        bug("judge", "!poisoned", "1'b1"),
         // Requests over 4 KiB.
         bug("issue", "load_limit - load_place", "load_limit"),
     ];

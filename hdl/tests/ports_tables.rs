@@ -83,6 +83,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "dma_fill": hdl::dma_fill::DmaFill::<64, 8>::default(),
         "dma_header": hdl::dma_header::DmaHeader::default(),
         "dma_issue": hdl::dma_issue::DmaIssue::new(5),
+        "dma_judge": hdl::dma_judge::DmaJudge::default(),
         "dma_read": hdl::dma_read::DmaRead::default(),
         "dma_reports": hdl::dma_reports::DmaReports::new(5),
         "dma_retire": hdl::dma_retire::DmaRetire::new(4),
