@@ -432,6 +432,9 @@ impl<'a> Bench<'a> {
             let dw2 = REQUESTER << 16 | tag << 8 | (lower as u32 & 0x7F);
             Cpl { header: [dw0, dw1, dw2, 0], payload, due: 0, tag }
         };
+        if std::env::var("DMA_TRACE").is_ok() {
+            println!("{} read {address:x} {bytes} tag {tag} job {job} {fault:?}", self.cycle);
+        }
         if fault == Fault::Silence {
             // Not used again before its time was up, and as long again.
             self.tags.insert(tag, self.cycle + 2 * self.around.timeout);
@@ -440,9 +443,6 @@ impl<'a> Bench<'a> {
         }
         if fault == Fault::Late {
             due = self.cycle + self.around.timeout * 8 / 5;
-        }
-        if std::env::var("DMA_TRACE").is_ok() {
-            println!("{} read {address:x} {bytes} tag {tag} job {job} {fault:?}", self.cycle);
         }
         let end = address + bytes;
         let mut at = address;
@@ -736,13 +736,13 @@ impl<'a> Bench<'a> {
                 if *at == 0 && std::env::var("DMA_TRACE").is_ok() {
                     println!("{} completion {:x?}", self.cycle, cpl.header);
                 }
-                let tag = cpl.tag;
+                let (tag, first) = (cpl.tag, *at == 0);
                 *at += self.keep;
                 if *at >= cpl.payload.len() {
                     self.sending = None;
                 }
                 // With the header of the last completion the card knows that no more will come.
-                if !self.cpls.iter().any(|cpl| cpl.tag == tag) {
+                if first && !self.cpls.iter().any(|cpl| cpl.tag == tag) {
                     self.tags.insert(tag, 0);
                 }
             }
