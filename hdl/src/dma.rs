@@ -2,7 +2,7 @@
 //!
 //! A descriptor ([`abi::dma`]) of a channel (one per processor, the last one the host's) goes this way: stored ([`crate::dma_descriptors`]),
 //! checked against its own sense and the host's windows ([`crate::dma_start`], [`crate::dma_windows`]), cut into requests in turn with other
-//! channels ([`crate::dma_issue`]), carried out ([`crate::dma_read`] with [`crate::dma_completion`] and [`crate::dma_fill`], or
+//! channels ([`crate::dma_issue`]), carried out ([`crate::dma_read`] with [`crate::dma_completion`], [`crate::dma_judge`] and [`crate::dma_fill`], or
 //! [`crate::dma_copy`]), ended and reported in the channel's order ([`crate::dma_retire`], [`crate::dma_reports`]). [`crate::dma_channel`]
 //! counts how far each channel has come. Wiring only.
 //!
@@ -11,7 +11,7 @@
 //! | `requester`       | in  | 16    | the card's requester ID                                                               |
 //! | `max_payload`     | in  | 2     | maximum payload size: 128 bytes << it, at most 512                                    |
 //! | `max_read`        | in  | 3     | maximum read request size: 128 bytes << it, at most 4,096                             |
-//! | `timeout`         | in  | 32    | cycles a read may take, up to half as many more; 0 for ever                           |
+//! | `timeout`         | in  | 32    | cycles a read may take, up to about half as many more; 0 for ever                           |
 //! | `push_c`          | in  | 1     | channel c hands in a descriptor; held until it is granted or refused                  |
 //! | `push_data_c`     | in  | 224   | it, stable as long as `push_c`                                                        |
 //! | `push_grant_c`    | out | 1     | it is taken in this cycle; the host's in the cycle of its push                        |

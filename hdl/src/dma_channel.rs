@@ -165,7 +165,7 @@ mod tests {
         let mut random = Random::seeded(1);
         let (mut pushed, mut started, mut prepared, mut issued, mut retired) = (0u64, 0u64, 0u64, 0u64, 0u64);
         let (mut reported, mut shown, mut taken, mut silent, mut most) = (0u64, 0u64, 0u64, 0u64, 0);
-        let copies = |number: u64| number % 3 == 0;
+        let copies = |number: u64| number.is_multiple_of(3);
         for _ in 0..3000 {
             let room = 16 - (pushed - taken - silent);
             most = most.max(pushed - taken - silent);

@@ -205,7 +205,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaCopy<W, KEEP> {
         }
         self.order.push.next = self.accepted.val();
         self.order.push_data.next = (bit_cast::<75, 10>(self.copy_length.val()) << 65)
-            | (bit_cast::<75, 64>(self.copy_far.val()) << 1) + self.copy_to_host.val();
+            | ((bit_cast::<75, 64>(self.copy_far.val()) << 1) + self.copy_to_host.val());
 
         // Its lines.
         self.read_valid.next = self.stream.read_valid.val();
@@ -282,5 +282,148 @@ impl<const W: usize, const KEEP: usize> Logic for DmaCopy<W, KEEP> {
             self.oldest.d.next = 0.into();
             self.active.d.next = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emit::emit;
+    use crate::memory_arbiter::READ_LATENCY;
+    use crate::random::Random;
+    use std::collections::{BTreeMap, VecDeque};
+
+    /// What stands in the cores' memories.
+    fn byte(at: u64) -> u8 {
+        (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 44) as u8
+    }
+
+    /// Requests of every start and length to the host and to cores; the number of beats and of cycles it took.
+    fn run<const W: usize, const KEEP: usize>(requests: &[(u64, u64, u64, bool)], stutter: bool) -> (u64, u64) {
+        let mut dut = DmaCopy::<W, KEEP>::default();
+        dut.connect_all();
+        dut.requester.next = 0x0142.into();
+        let mut random = Random::seeded(requests.len() as u64);
+        let mut lines = VecDeque::from(vec![Bits::<W>::default(); READ_LATENCY]);
+        let (mut taken, mut settled, mut beats, mut tlp) = (0, 0, 0, vec![]);
+        let mut written: BTreeMap<(bool, u64), u8> = BTreeMap::new();
+        for cycle in 0..20_000u64 {
+            dut.reset.next = cycle == 0;
+            let may = |random: &mut Random| !stutter || random.below(2) == 0;
+            dut.copy_valid.next = cycle > 0 && taken < requests.len();
+            if let Some((near, far, length, to_host)) = requests.get(taken) {
+                dut.copy_near.next = near.to_bits();
+                dut.copy_far.next = far.to_bits();
+                dut.copy_length.next = length.to_bits();
+                dut.copy_to_host.next = *to_host;
+                dut.copy_id.next = (taken as u64 % 512).to_bits();
+            }
+            dut.read_data.next = lines.pop_front().unwrap_or_default();
+            let tlp_ready = may(&mut random);
+            dut.tlp_tready.next = tlp_ready;
+            dut.read_grant.next = false;
+            dut.write_grant.next = false;
+            dut.probe.next = (settled as u64 % 512).to_bits();
+            assert!(simulate(&mut dut, 30));
+            dut.read_grant.next = dut.read_valid.val() && may(&mut random);
+            dut.write_grant.next = dut.write_valid.val() && may(&mut random);
+            assert!(simulate(&mut dut, 30));
+            let mut line = Bits::<W>::default();
+            if dut.read_grant.val() {
+                let at = dut.read_processor.val().to_u64() << 24 | dut.read_address.val().to_u64();
+                line = (0..KEEP as u64)
+                    .rev()
+                    .fold(line, |all, lane| (all << 8) | bit_cast::<W, 8>(u64::from(byte(at + lane)).to_bits()));
+            }
+            lines.push_back(line);
+            let lane_of = |data: Bits<W>, lane: usize| data.get_bits::<8>(8 * lane).to_u64() as u8;
+            if cycle > 0 && dut.write_grant.val() {
+                let at = dut.write_processor.val().to_u64() << 24 | dut.write_address.val().to_u64();
+                assert_eq!(at % KEEP as u64, 0);
+                for lane in (0..KEEP).filter(|lane| dut.write_strobe.val().get_bit(*lane)) {
+                    written.insert((false, at + lane as u64), lane_of(dut.write_data.val(), lane));
+                }
+                beats += 1;
+            }
+            if cycle > 0 && dut.tlp_tvalid.val() && tlp_ready {
+                tlp.extend((0..KEEP).map(|lane| lane_of(dut.tlp_tdata.val(), lane)));
+                beats += 1;
+                if dut.tlp_tlast.val() {
+                    let (_, far, length, to_host) = requests[settled];
+                    assert!(to_host);
+                    let dws = (far % 4 + length).div_ceil(4);
+                    assert_eq!(dut.tlp_theader.val().get_bits::<10>(0).to_u64(), dws);
+                    assert_eq!(tlp.len(), (4 * dws as usize).next_multiple_of(KEEP));
+                    for (offset, value) in tlp.drain(..).enumerate() {
+                        let at = (far & !3) + offset as u64;
+                        if (far..far + length).contains(&at) {
+                            written.insert((true, at), value);
+                        } else {
+                            assert_eq!(value, 0, "what is not written does not leave the card");
+                        }
+                    }
+                }
+            }
+            if cycle > 0 && dut.settle_valid.val() {
+                let (near, far, length, to_host) = requests[settled];
+                assert!(settled < taken);
+                for offset in 0..length {
+                    assert_eq!(
+                        written.remove(&(to_host, far + offset)),
+                        Some(byte(near + offset)),
+                        "request {settled}"
+                    );
+                }
+                assert!(written.is_empty(), "more than request {settled}");
+                settled += 1;
+            }
+            taken += usize::from(cycle > 0 && dut.copy_valid.val() && dut.copy_ready.val());
+            for level in [true, false] {
+                dut.clock.next = level.into();
+                assert!(simulate(&mut dut, 30));
+            }
+            if settled == requests.len() {
+                return (beats, cycle);
+            }
+        }
+        panic!("{settled} of {} settled", requests.len());
+    }
+
+    fn some(count: usize, seed: u64) -> Vec<(u64, u64, u64, bool)> {
+        let mut random = Random::seeded(seed);
+        (0..count)
+            .map(|_| {
+                let to_host = random.below(2) == 0;
+                let most = 1 + random.below(300);
+                let (near, length) = (random.below(16) << 24 | random.below(1 << 20), 1 + random.below(most));
+                let far = if to_host { random.below(1 << 30) << random.below(20) } else { random.below(1 << 24) };
+                (near, far & !0xFFF | random.below(0x800), length, to_host)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_byte_goes_where_it_should_and_nothing_else_does() {
+        for stutter in [false, true] {
+            run::<64, 8>(&some(40, 1), stutter);
+        }
+        run::<128, 16>(&some(20, 2), true);
+        run::<512, 64>(&some(8, 3), true);
+    }
+
+    #[test]
+    fn requests_follow_each_other_without_a_gap() {
+        for to_host in [false, true] {
+            let requests: Vec<_> = (0..8).map(|n| (256 * n, 0x10_0000 + 256 * n, 256, to_host)).collect();
+            let (beats, cycles) = run::<64, 8>(&requests, false);
+            assert_eq!(beats, 8 * 32);
+            assert!(cycles < beats + 20, "{cycles}");
+        }
+    }
+
+    #[test]
+    fn it_can_be_printed() {
+        emit(&mut DmaCopy::<64, 8>::default(), "dma_copy").expect("64");
+        emit(&mut DmaCopy::<512, 64>::default(), "dma_copy").expect("512");
     }
 }

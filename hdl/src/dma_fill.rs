@@ -1,6 +1,6 @@
 //! Writes the payloads of completions into the processors' memories, and says when a request has settled.
 //!
-//! Payloads and ends of requests come in the order in which they were judged, see [`crate::dma_read`], and are done in that order: what
+//! Payloads and ends of requests come in the order in which they were judged, see [`crate::dma_judge`], and are done in that order: what
 //! settles has all its bytes in memory. A payload that is shorter or longer than its header says gives the bytes that are there, none
 //! beyond the request, and an error.
 //!
@@ -8,7 +8,7 @@
 //! |-------------------|-----|-------|------------------------------------------------------------------------------------|
 //! | `fill_valid`      | in  | 1     | a payload, or the end of a request                                                 |
 //! | `fill_ready`      | out | 1     | it is taken; reset value 1                                                         |
-//! | `todo`            | in  | 64    | what to do, see [`crate::dma_read::Fill`]                                          |
+//! | `todo`            | in  | 64    | what to do, see [`crate::dma_judge::Fill`]                                          |
 //! | `payload_valid`   | in  | 1     | a beat of payload                                                                  |
 //! | `payload_data`    | in  | W     | it                                                                                 |
 //! | `payload_last`    | in  | 1     | last of its completion                                                             |
@@ -36,7 +36,7 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 use crate::aligner::Aligner;
-use crate::dma_read::FILL_BITS;
+use crate::dma_judge::FILL_BITS;
 use crate::queue::Queue;
 
 /// A payload's place, and what comes behind it.
@@ -417,5 +417,160 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
             self.tells.d.next = false;
             self.wrong.d.next = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dma_judge::Fill;
+    use crate::emit::emit;
+    use crate::random::Random;
+    use std::collections::{BTreeMap, VecDeque};
+
+    /// Payloads of every start, length and place, some shorter or longer than they should be, ends among them.
+    fn run<const W: usize, const KEEP: usize>(seed: u64, count: u64, stutter: bool) -> usize {
+        let mut dut = DmaFill::<W, KEEP>::default();
+        dut.connect_all();
+        let mut random = Random::seeded(seed);
+        let mut fills = VecDeque::new();
+        // Data, keep of the bytes that count, last.
+        let mut beats: VecDeque<(Vec<u8>, bool)> = VecDeque::new();
+        let mut memory = BTreeMap::new();
+        // The ends in order: tag, whether lost, descriptor; and the errors of each descriptor.
+        let mut ends = VecDeque::new();
+        let mut errors: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for number in 0..count {
+            let kind = random.below(8);
+            let (lane, bytes) = (random.below(4), 1 + random.below(100));
+            let near = random.below(3) << 24 | (number * 300 + random.below(64) + 0x1000);
+            let mut data: Vec<u8> = (0..bytes).map(|_| random.below(256) as u8).collect();
+            let fill = Fill {
+                has_data: kind != 0,
+                writes: kind > 1,
+                ends: kind == 0 || random.below(2) == 0,
+                lost: random.below(2) == 0,
+                near: near.to_bits(),
+                lane: lane.to_bits(),
+                last_byte: (bytes - 1).to_bits(),
+                status: if kind < 2 { (1 + number % 5).to_bits() } else { 0.into() },
+                tag: (number % 32).to_bits(),
+                id: number.to_bits(),
+            };
+            let mut payload = vec![0xEE; lane as usize];
+            payload.append(&mut data.clone());
+            let mut lines: Vec<Vec<u8>> = payload.chunks(KEEP).map(|l| l.to_vec()).collect();
+            let mut wrong = false;
+            match kind {
+                2 if lines.len() > 1 => {
+                    lines.pop();
+                    data.truncate(lines.len() * KEEP - lane as usize);
+                    wrong = true;
+                }
+                3 => {
+                    lines.extend(vec![vec![0x77; KEEP]; 1 + random.below(3) as usize]);
+                    wrong = true;
+                }
+                _ => {}
+            }
+            let last = lines.len() - 1;
+            if fill.has_data {
+                beats.extend(lines.into_iter().enumerate().map(|(at, line)| (line, at == last)));
+            }
+            if fill.writes {
+                memory.extend(data.into_iter().enumerate().map(|(at, byte)| (near + at as u64, byte)));
+            }
+            let status = fill.status.to_u64();
+            errors
+                .insert(number, [wrong.then_some(4), (status != 0).then_some(status)].into_iter().flatten().collect());
+            if fill.ends {
+                ends.push_back((number % 32, fill.lost, number));
+            }
+            fills.push_back(fill);
+        }
+        let (mut written, mut told, mut settled) = (BTreeMap::new(), BTreeMap::<u64, Vec<u64>>::new(), 0);
+        let mut quiet = 0;
+        for cycle in 0..5_000 {
+            dut.reset.next = cycle == 0;
+            let may = |random: &mut Random| !stutter || random.below(2) == 0;
+            dut.fill_valid.next = !fills.is_empty() && cycle > 0;
+            dut.todo.next = fills.front().copied().unwrap_or_default().into();
+            dut.payload_valid.next = !beats.is_empty() && may(&mut random);
+            if let Some((line, last)) = beats.front() {
+                dut.payload_data.next = line
+                    .iter()
+                    .rev()
+                    .fold(Bits::<W>::default(), |all, byte| (all << 8) | bit_cast::<W, 8>((*byte as u64).to_bits()));
+                dut.payload_last.next = *last;
+            }
+            let error_ready = may(&mut random);
+            dut.error_ready.next = false;
+            dut.write_grant.next = false;
+            assert!(simulate(&mut dut, 10));
+            dut.error_ready.next = error_ready && dut.error_valid.val();
+            dut.write_grant.next = dut.write_valid.val() && may(&mut random);
+            assert!(simulate(&mut dut, 10));
+            if cycle > 0 {
+                if dut.write_grant.val() {
+                    let processor = dut.write_processor.val().to_u64() << 24;
+                    let address = dut.write_address.val().to_u64();
+                    assert_eq!(address % KEEP as u64, 0);
+                    for lane in (0..KEEP).filter(|lane| dut.write_strobe.val().get_bit(*lane)) {
+                        let byte = dut.write_data.val().get_bits::<8>(8 * lane).to_u64() as u8;
+                        let at = processor | (address + lane as u64);
+                        assert_eq!(memory.get(&at), Some(&byte), "seed {seed}, cycle {cycle}: {at:#x}");
+                        written.insert(at, byte);
+                    }
+                }
+                if dut.error_ready.val() {
+                    told.entry(dut.error_id.val().to_u64()).or_default().push(dut.error_status.val().to_u64());
+                }
+                if dut.settle_valid.val() {
+                    let (tag, lost, number) = ends.pop_front().expect("something to settle");
+                    assert_eq!((dut.settle_tag.val().to_u64(), dut.settle_lost.val()), (tag, lost), "seed {seed}");
+                    assert_eq!(dut.settle_channel.val().to_u64(), number >> 4);
+                    assert_eq!(told.get(&number).cloned().unwrap_or_default(), errors[&number], "errors come first");
+                    settled += 1;
+                }
+                if dut.fill_valid.val() && dut.fill_ready.val() {
+                    fills.pop_front();
+                }
+                if dut.payload_take.val() {
+                    beats.pop_front().expect("nothing is taken that is not there");
+                }
+            }
+            for level in [true, false] {
+                dut.clock.next = level.into();
+                assert!(simulate(&mut dut, 10));
+            }
+            if fills.is_empty() && beats.is_empty() && ends.is_empty() {
+                quiet += 1;
+            }
+            if quiet == 30 {
+                break;
+            }
+        }
+        assert!(fills.is_empty() && beats.is_empty() && ends.is_empty(), "seed {seed}");
+        assert_eq!(written, memory, "seed {seed}");
+        errors.retain(|_, errors| !errors.is_empty());
+        assert_eq!(told, errors, "seed {seed}");
+        settled
+    }
+
+    #[test]
+    fn payloads_are_written_in_place_and_settle_in_order() {
+        let mut settled = 0;
+        for stutter in [false, true] {
+            settled += run::<64, 8>(1, 100, stutter);
+        }
+        settled += run::<128, 16>(2, 40, true);
+        settled += run::<512, 64>(3, 16, true);
+        assert!(settled > 100, "{settled}");
+    }
+
+    #[test]
+    fn it_can_be_printed() {
+        emit(&mut DmaFill::<64, 8>::default(), "dma_fill").expect("64");
+        emit(&mut DmaFill::<512, 64>::default(), "dma_fill").expect("512");
     }
 }

@@ -388,3 +388,174 @@ impl Logic for DmaIssue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emit::emit;
+    use crate::random::Random;
+    use std::collections::VecDeque;
+
+    const CHANNELS: usize = 3;
+
+    /// A copy: far, near, bytes, to the host, to a core.
+    type Copy = (u64, u64, u64, bool, bool);
+
+    /// A request: channel, position, far, near, bytes, cycle.
+    type Request = (usize, u64, u64, u64, u64, usize);
+
+    fn edge(dut: &mut DmaIssue) {
+        for level in [true, false] {
+            dut.clock.next = level.into();
+            assert!(simulate(dut, 10));
+        }
+    }
+
+    /// Issues all the copies of all the channels; the chance in 4 that a unit is ready.
+    fn issue(copies: [Vec<Copy>; CHANNELS], ready: (u64, u64), limits: (u64, u64)) -> Vec<Request> {
+        let mut dut = DmaIssue::new(CHANNELS);
+        dut.connect_all();
+        dut.max_read.next = limits.0.to_bits();
+        dut.max_payload.next = limits.1.to_bits();
+        dut.reset.next = true;
+        edge(&mut dut);
+        dut.reset.next = false;
+        let mut random = Random::seeded(13);
+        let mut waiting = copies.map(VecDeque::from);
+        let total: usize = waiting.iter().map(|w| w.len()).sum();
+        // Handed over and not issued whole: position, is a copy.
+        let mut prepared: [VecDeque<(u64, bool)>; CHANNELS] = Default::default();
+        let mut handed = [0u64; CHANNELS];
+        let (mut requests, mut issued) = (vec![], 0);
+        for cycle in 0..20_000 {
+            let channel = (0..CHANNELS).find(|c| prepared[*c].len() < 2 && !waiting[*c].is_empty());
+            dut.prepare_valid.next = channel.is_some();
+            let entry = channel.map(|c| {
+                let (far, near, remaining, to_host, to_core) = waiting[c][0];
+                let bit = |b: bool, at: u32| (b as u128) << at;
+                let high = u128::from(near)
+                    | u128::from(remaining) << 28
+                    | bit(to_host, 45)
+                    | bit(to_core, 46)
+                    | u128::from(handed[c] % 16) << 47;
+                (c, far, high, to_host || to_core)
+            });
+            if let Some((c, far, high, _)) = entry {
+                dut.prepare_channel.next = (c as u64).to_bits();
+                let high = bit_cast::<PREPARED_BITS, 64>((high as u64).to_bits());
+                dut.prepare_entry.next = (high << 64) | bit_cast::<PREPARED_BITS, 64>(far.to_bits());
+            }
+            for (c, prepared) in prepared.iter().enumerate() {
+                dut.prepared[c].next = !prepared.is_empty();
+                let (position, copies) = prepared.front().copied().unwrap_or_default();
+                dut.prepared_copies[c].next = copies;
+                dut.prepared_slot[c].next = position % 2 == 1;
+            }
+            let (read_ready, copy_ready) = (random.below(4) < ready.0, random.below(4) < ready.1);
+            dut.read_ready.next = read_ready;
+            dut.copy_ready.next = copy_ready;
+            assert!(simulate(&mut dut, 10));
+            if let Some((c, _, _, copies)) = entry.filter(|_| dut.prepare_ready.val()) {
+                prepared[c].push_back((handed[c] % 16, copies));
+                handed[c] += 1;
+                waiting[c].pop_front();
+            }
+            if (dut.read_valid.val() && read_ready) || (dut.copy_valid.val() && copy_ready) {
+                let id = dut.request_id.val().to_u64();
+                requests.push((
+                    (id >> 4) as usize,
+                    id & 15,
+                    dut.request_far.val().to_u64(),
+                    dut.request_near.val().to_u64(),
+                    dut.request_length.val().to_u64(),
+                    cycle,
+                ));
+            }
+            for (c, prepared) in prepared.iter_mut().enumerate() {
+                if dut.issue[c].val() {
+                    assert!(dut.issued.val() && dut.issued_channel.val().index() == c);
+                    prepared.pop_front().expect("something to issue");
+                    issued += 1;
+                }
+            }
+            edge(&mut dut);
+            if issued == total {
+                return requests;
+            }
+        }
+        panic!("{issued} of {total}");
+    }
+
+    #[test]
+    fn requests_cover_each_copy_once_and_end_at_the_limits() {
+        let mut random = Random::seeded(17);
+        for (max_read, max_payload, ready) in [(0, 0, (4, 4)), (2, 1, (2, 3)), (5, 2, (1, 4)), (7, 3, (4, 1))] {
+            let mut copies: [Vec<Copy>; CHANNELS] = Default::default();
+            for copy in 0..24 {
+                let kind = random.below(3);
+                let far =
+                    if kind == 2 { random.below(1 << 28) } else { random.below(1 << 30) << random.below(30) | 0xF77 };
+                let bytes = [0, 1 + random.below(40), 1 + random.below(3000), 4096][random.below(4) as usize];
+                copies[copy % CHANNELS].push((far, random.below(1 << 20), bytes, kind == 1, kind == 2));
+            }
+            let requests = issue(copies.clone(), ready, (max_read, max_payload));
+            let mut covered = 0;
+            for (channel, copies) in copies.iter().enumerate() {
+                let mut mine = requests.iter().filter(|r| r.0 == channel);
+                for (number, (far, near, bytes, to_host, to_core)) in copies.iter().enumerate() {
+                    let limit = match (to_host, to_core) {
+                        (true, _) => 128 << max_payload.min(2),
+                        (_, true) => 512,
+                        _ => 128 << max_read.min(5),
+                    };
+                    let mut done = 0;
+                    while done < *bytes {
+                        let (_, position, at, card, length, _) = *mine.next().expect("a request");
+                        assert_eq!((position, at, card), (number as u64, far + done, near + done));
+                        assert_eq!(at / limit, (at + length - 1) / limit);
+                        assert!((at + length) % limit == 0 || done + length == *bytes);
+                        done += length;
+                        covered += 1;
+                    }
+                    assert_eq!(done, *bytes);
+                }
+                assert!(mine.next().is_none());
+            }
+            assert!(covered > 20, "{covered}");
+        }
+    }
+
+    #[test]
+    fn channels_change_places_after_a_few_requests_and_one_alone_goes_on_without_a_break() {
+        let long = |far: u64| vec![(far, 0, 8192, false, false)];
+        let requests = issue([long(0), long(0x10000), vec![]], (4, 4), (0, 0));
+        let mut turns = vec![];
+        for request in &requests {
+            match turns.last_mut() {
+                Some((channel, count)) if *channel == request.0 => *count += 1,
+                _ => turns.push((request.0, 1)),
+            }
+        }
+        assert_eq!(requests.len(), 128);
+        assert!(turns.len() >= 24 && turns.iter().all(|(_, count)| *count <= 8), "{turns:?}");
+        let alone = issue([long(0), vec![], vec![]], (4, 4), (0, 0));
+        assert_eq!(alone[63].5 - alone[0].5, 126, "one request per two cycles");
+    }
+
+    #[test]
+    fn a_unit_that_is_busy_holds_nobody_else_up() {
+        // Reads never get through; the copy of another channel does.
+        let mut dut_copies: [Vec<Copy>; CHANNELS] = Default::default();
+        dut_copies[0].push((0, 0, 4096, false, false));
+        dut_copies[1].push((0x1000, 0, 4096, true, false));
+        let requests = issue(dut_copies, (1, 4), (0, 0));
+        let last = |channel: usize| requests.iter().rposition(|r| r.0 == channel).expect("requests");
+        assert!(last(1) < last(0));
+    }
+
+    #[test]
+    fn it_can_be_printed() {
+        emit(&mut DmaIssue::new(3), "dma_issue").expect("3");
+        emit(&mut DmaIssue::new(17), "dma_issue").expect("17");
+    }
+}

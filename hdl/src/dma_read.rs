@@ -1,13 +1,11 @@
 //! Reads from the host: gives each request a tag, sends it, and says of every completion where its payload goes.
 //!
-//! Any number of the 32 tags are under way, and completions of different tags come in any order. A completion must go on where the one
-//! before it ended; a request ends with its last byte, with an error or when its time is up. What ends a request is passed on behind the
-//! payloads that came before it, so that nothing is written for a request that has ended.
+//! Any number of the 32 tags are under way, and completions of different tags come in any order. [`crate::dma_judge`] judges them.
 //!
 //! | port               | dir | width | meaning                                                                              |
 //! |--------------------|-----|-------|--------------------------------------------------------------------------------------|
 //! | `requester`        | in  | 16    | the card's requester ID                                                              |
-//! | `timeout`          | in  | 32    | cycles a request may take, up to half as many more; 0 for ever                       |
+//! | `timeout`          | in  | 32    | cycles a request may take, up to about half as many more; 0 for ever                       |
 //! | `read_valid`       | in  | 1     | a request                                                                            |
 //! | `read_ready`       | out | 1     | it is taken                                                                          |
 //! | `read_far`         | in  | 64    | the host's address                                                                   |
@@ -22,7 +20,7 @@
 //! | `head_take`        | out | 1     | it is dealt with                                                                     |
 //! | `fill_valid`       | out | 1     | a payload, or the end of a request; stays until it is taken; reset value 0           |
 //! | `fill_ready`       | in  | 1     | it is taken                                                                          |
-//! | `fill`             | out | 64    | what to do, see [`Fill`]                                                             |
+//! | `fill`             | out | 64    | what to do, see [`crate::dma_judge::Fill`]                                                             |
 //! | `settle_valid`     | in  | 1     | a request that ended has settled: all its bytes are in memory                        |
 //! | `settle_tag`       | in  | 5     | its tag                                                                              |
 //! | `settle_lost`      | in  | 1     | more completions may come                                                            |
@@ -35,13 +33,14 @@
 //! Throughput: one request per two cycles, one completion per four.
 //! Implements: PCI Express Base 3.0, 2.3.1.1 (completions: any split, any order between tags), 2.3.2, 2.8 (completion timeout).
 
-use abi::dma::{Status, TAGS};
+use abi::dma::TAGS;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 use crate::concat::Concat;
 use crate::dma_completion::HEAD_BITS;
 use crate::dma_header::DmaHeader;
+use crate::dma_judge::{self, DmaJudge, FILL_BITS, PROGRESS_BITS, Progress};
 use crate::dma_tag::DmaTag;
 use crate::many;
 use crate::memory::{Collision, Memory};
@@ -49,55 +48,8 @@ use crate::memory::{Collision, Memory};
 /// Cycles from `read_valid` to `request_valid`: take, build.
 pub const REQUEST_LATENCY: usize = 2;
 
-/// Cycles from `head_valid` to `fill_valid`: read, compare, judge, pass on.
-pub const FILL_LATENCY: usize = 4;
-
-/// How far a request has come.
-#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
-struct Progress {
-    /// Card address of the next byte.
-    near: Bits<28>,
-    /// Low bits of its host address.
-    lower_address: Bits<7>,
-    /// Bytes to come.
-    missing: Bits<13>,
-    id: Bits<9>,
-}
-
-/// A payload, or the end of a request, or both.
-#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
-pub struct Fill {
-    /// There is a payload to take.
-    pub has_data: Bit,
-    /// It is to be written; else it is thrown away.
-    pub writes: Bit,
-    /// The request ends behind it.
-    pub ends: Bit,
-    /// More completions may come for it.
-    pub lost: Bit,
-    /// Card address of the first byte.
-    pub near: Bits<28>,
-    /// Lane of the first byte.
-    pub lane: Bits<2>,
-    /// Bytes to write, less one.
-    pub last_byte: Bits<12>,
-    /// What is wrong, or 0; see [`abi::dma::Status`].
-    pub status: Bits<4>,
-    pub tag: Bits<5>,
-    pub id: Bits<9>,
-}
-
-/// Bits of a [`Fill`].
-pub const FILL_BITS: usize = 64;
-
-/// Where the judge of completions stands.
-#[derive(LogicState, Debug, Copy, Clone, PartialEq)]
-enum JudgeStep {
-    Wait,
-    Fetch,
-    Compare,
-    Judge,
-}
+/// Cycles from `head_valid` to `fill_valid`.
+pub const FILL_LATENCY: usize = dma_judge::LATENCY;
 
 /// See the module's page.
 #[derive(LogicBlock)]
@@ -149,68 +101,24 @@ pub struct DmaRead {
     wait_header: DFF<Bits<128>>,
     wait_tag: DFF<Bits<5>>,
     sent: Signal<Local, Bit>,
-    progress: Memory<57, 5>,
+    progress: Memory<PROGRESS_BITS, 5>,
     first_progress: Signal<Local, Progress>,
     // A tag whose time is up.
     watch: DFF<Bits<5>>,
     watch_expired: Signal<Local, Bit>,
     expires: DFF<Bit>,
     expired_tag: DFF<Bits<5>>,
-    // A completion, or a tag whose time is up.
-    step: DFF<JudgeStep>,
-    judges_time: DFF<Bit>,
-    tag: DFF<Bits<5>>,
-    head_now: DFF<Bits<HEAD_BITS>>,
-    length: Signal<Local, Bits<13>>,
-    lower_address: Signal<Local, Bits<7>>,
-    byte_count: Signal<Local, Bits<13>>,
-    payload: DFF<Bits<13>>,
-    left: DFF<Bits<13>>,
-    excess: Signal<Local, Bits<14>>,
-    bytes: DFF<Bits<13>>,
-    claims_end: DFF<Bit>,
-    bad_length: DFF<Bit>,
-    is_open: DFF<Bit>,
-    is_lost: DFF<Bit>,
-    is_expired: DFF<Bit>,
+    judge: DmaJudge,
     tag_open: Signal<Local, Bit>,
     tag_lost: Signal<Local, Bit>,
     tag_expired: Signal<Local, Bit>,
-    so_far: DFF<Bits<57>>,
-    near: Signal<Local, Bits<28>>,
-    awaited_address: Signal<Local, Bits<7>>,
-    missing: Signal<Local, Bits<13>>,
-    id: Signal<Local, Bits<9>>,
-    refused: Signal<Local, Bit>,
-    fits: Signal<Local, Bit>,
-    has_data: Signal<Local, Bit>,
-    poisoned: Signal<Local, Bit>,
-    ours: Signal<Local, Bit>,
-    completion_status: Signal<Local, Bits<3>>,
-    judges: Signal<Local, Bit>,
-    closes: Signal<Local, Bit>,
-    forgets: Signal<Local, Bit>,
-    goes_on: Signal<Local, Bit>,
-    next_progress: Signal<Local, Progress>,
-    verdict: Signal<Local, Fill>,
-    passes: Signal<Local, Bit>,
-    fills: DFF<Bit>,
-    fill_now: DFF<Bits<FILL_BITS>>,
     any_busy: Concat<32>,
     is_busy: DFF<Bit>,
-    pulse_unexpected: DFF<Bit>,
-    pulse_timed_out: DFF<Bit>,
-    unsupported: Constant<Bits<4>>,
-    aborted: Constant<Bits<4>>,
-    bad_data: Constant<Bits<4>>,
-    wrong_length: Constant<Bits<4>>,
-    late: Constant<Bits<4>>,
 }
 
 impl Default for DmaRead {
     fn default() -> Self {
         assert_eq!(TAGS, 32);
-        let number = |status: Status| Constant::new((status as u64).to_bits());
         Self {
             clock: Default::default(),
             reset: Default::default(),
@@ -263,54 +171,12 @@ impl Default for DmaRead {
             watch_expired: Default::default(),
             expires: Default::default(),
             expired_tag: Default::default(),
-            step: Default::default(),
-            judges_time: Default::default(),
-            tag: Default::default(),
-            head_now: Default::default(),
-            length: Default::default(),
-            lower_address: Default::default(),
-            byte_count: Default::default(),
-            payload: Default::default(),
-            left: Default::default(),
-            excess: Default::default(),
-            bytes: Default::default(),
-            claims_end: Default::default(),
-            bad_length: Default::default(),
-            is_open: Default::default(),
-            is_lost: Default::default(),
-            is_expired: Default::default(),
+            judge: Default::default(),
             tag_open: Default::default(),
             tag_lost: Default::default(),
             tag_expired: Default::default(),
-            so_far: Default::default(),
-            near: Default::default(),
-            awaited_address: Default::default(),
-            missing: Default::default(),
-            id: Default::default(),
-            refused: Default::default(),
-            fits: Default::default(),
-            has_data: Default::default(),
-            poisoned: Default::default(),
-            ours: Default::default(),
-            completion_status: Default::default(),
-            judges: Default::default(),
-            closes: Default::default(),
-            forgets: Default::default(),
-            goes_on: Default::default(),
-            next_progress: Default::default(),
-            verdict: Default::default(),
-            passes: Default::default(),
-            fills: Default::default(),
-            fill_now: Default::default(),
             any_busy: Default::default(),
             is_busy: Default::default(),
-            pulse_unexpected: Default::default(),
-            pulse_timed_out: Default::default(),
-            unsupported: number(Status::UnsupportedRequest),
-            aborted: number(Status::CompleterAbort),
-            bad_data: number(Status::Poisoned),
-            wrong_length: number(Status::Length),
-            late: number(Status::Timeout),
         }
     }
 }
@@ -319,20 +185,9 @@ impl Logic for DmaRead {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, elapsed, half_over, ticks, search, has_spare, spare, builds, build_far, build_length);
-        dff_setup!(self, clock, build_tag, waits, wait_header, wait_tag, watch, expires, expired_tag, step);
-        dff_setup!(self, clock, judges_time, tag, head_now, payload, left, bytes, claims_end, bad_length, is_open);
-        dff_setup!(
-            self,
-            clock,
-            is_lost,
-            is_expired,
-            so_far,
-            fills,
-            fill_now,
-            is_busy,
-            pulse_unexpected,
-            pulse_timed_out
-        );
+        dff_setup!(self, clock, build_tag, waits, wait_header, wait_tag, watch, expires, expired_tag, is_busy);
+        self.judge.clock.next = self.clock.val();
+        self.judge.reset.next = self.reset.val();
         self.progress.clock.next = self.clock.val();
 
         // Halves of the time a request may take.
@@ -357,13 +212,13 @@ impl Logic for DmaRead {
             if self.watch.q.val() == t.to_bits() {
                 self.watch_expired.next = self.tags[t].expired.val();
             }
-            if self.tag.q.val() == t.to_bits() {
+            if self.judge.tag.val() == t.to_bits() {
                 self.tag_open.next = self.tags[t].open.val();
                 self.tag_lost.next = self.tags[t].lost.val();
                 self.tag_expired.next = self.tags[t].expired.val();
             }
         }
-        self.read_ready.next = self.has_spare.q.val() & !self.builds.q.val() & (self.step.q.val() != JudgeStep::Judge);
+        self.read_ready.next = self.has_spare.q.val() & !self.builds.q.val() & !self.judge.judging.val();
         self.accepted.next = self.read_valid.val() & self.read_ready.val();
         if !self.has_spare.q.val() {
             self.search.d.next = self.search.q.val() + 1;
@@ -410,147 +265,35 @@ impl Logic for DmaRead {
             self.expired_tag.d.next = self.watch.q.val();
         }
 
-        // The next completion; before it a tag whose time is up.
-        self.progress.read_address.next = self.tag.q.val();
-        self.head_take.next = false;
-        self.length.next = bit_cast::<13, 10>(self.head_now.q.val().get_bits::<10>(0)) << 2;
-        if !self.head_now.q.val().get_bits::<10>(0).any() {
-            self.length.next = 4096.into();
-        }
-        self.byte_count.next = bit_cast::<13, 12>(self.head_now.q.val().get_bits::<12>(10));
-        if !self.head_now.q.val().get_bits::<12>(10).any() {
-            self.byte_count.next = 4096.into();
-        }
-        self.lower_address.next = self.head_now.q.val().get_bits::<7>(22);
-        self.completion_status.next = self.head_now.q.val().get_bits::<3>(34);
-        self.poisoned.next = self.head_now.q.val().get_bit(37);
-        self.has_data.next = self.head_now.q.val().get_bit(38) & !self.judges_time.q.val();
-        self.ours.next = self.head_now.q.val().get_bit(39);
-        match self.step.q.val() {
-            JudgeStep::Wait => {
-                self.head_now.d.next = self.head.val();
-                self.judges_time.d.next = self.expires.q.val();
-                self.tag.d.next = self.head.val().get_bits::<5>(29);
-                if self.expires.q.val() {
-                    self.tag.d.next = self.expired_tag.q.val();
-                    self.expires.d.next = false;
-                    self.step.d.next = JudgeStep::Fetch;
-                } else if self.head_valid.val() {
-                    self.head_take.next = true;
-                    self.step.d.next = JudgeStep::Fetch;
-                }
-            }
-            JudgeStep::Fetch => self.step.d.next = JudgeStep::Compare,
-            JudgeStep::Compare => self.step.d.next = JudgeStep::Judge,
-            JudgeStep::Judge => {
-                if self.judges.val() {
-                    self.step.d.next = JudgeStep::Wait;
-                }
-            }
+        if self.judge.expires_take.val() {
+            self.expires.d.next = false;
         }
 
-        // Fetch: how many bytes its payload has. They begin in the lane of the address's low bits.
-        self.payload.d.next = self.length.val() - bit_cast::<13, 2>(self.lower_address.val().get_bits::<2>(0));
-        self.left.d.next = self.byte_count.val();
+        // Completions.
+        self.judge.head_valid.next = self.head_valid.val();
+        self.judge.head.next = self.head.val();
+        self.head_take.next = self.judge.head_take.val();
+        self.judge.expires_valid.next = self.expires.q.val();
+        self.judge.expires_tag.next = self.expired_tag.q.val();
+        self.judge.tag_open.next = self.tag_open.val();
+        self.judge.tag_lost.next = self.tag_lost.val();
+        self.judge.tag_expired.next = self.tag_expired.val();
+        self.fill_valid.next = self.judge.fill_valid.val();
+        self.fill.next = self.judge.fill.val();
+        self.judge.fill_ready.next = self.fill_ready.val();
+        self.unexpected.next = self.judge.unexpected.val();
+        self.timed_out.next = self.judge.timed_out.val();
 
-        // Compare: the last completion has all that is left, padded to a DW; the others are full.
-        self.excess.next = bit_cast::<14, 13>(self.payload.q.val()) - bit_cast::<14, 13>(self.left.q.val());
-        self.claims_end.d.next = !self.excess.val().get_bit(13);
-        self.bad_length.d.next = !self.excess.val().get_bit(13) & self.excess.val().get_bits::<11>(2).any();
-        self.bytes.d.next = self.left.q.val();
-        if self.excess.val().get_bit(13) {
-            self.bytes.d.next = self.payload.q.val();
-        }
-        self.is_open.d.next = self.tag_open.val();
-        self.is_lost.d.next = self.tag_lost.val();
-        self.is_expired.d.next = self.tag_expired.val();
-        self.so_far.d.next = self.progress.read_data.val();
-
-        // Judge.
-        self.near.next = self.so_far.q.val().get_bits::<28>(0);
-        self.awaited_address.next = self.so_far.q.val().get_bits::<7>(28);
-        self.missing.next = self.so_far.q.val().get_bits::<13>(35);
-        self.id.next = self.so_far.q.val().get_bits::<9>(48);
-        self.judges.next = (self.step.q.val() == JudgeStep::Judge) & (!self.fills.q.val() | self.fill_ready.val());
-        self.refused.next = self.completion_status.val().any();
-        self.fits.next = (self.left.q.val() == self.missing.val())
-            & (self.lower_address.val() == self.awaited_address.val())
-            & !self.bad_length.q.val()
-            & self.has_data.val();
-        self.verdict.next.has_data = self.has_data.val();
-        self.verdict.next.writes = false;
-        self.verdict.next.ends = false;
-        self.verdict.next.lost = false;
-        self.verdict.next.near = self.near.val();
-        self.verdict.next.lane = self.lower_address.val().get_bits::<2>(0);
-        self.verdict.next.last_byte = (self.bytes.q.val() - 1).get_bits::<12>(0);
-        self.verdict.next.status = 0.into();
-        self.verdict.next.tag = self.tag.q.val();
-        self.verdict.next.id = self.id.val();
-        self.closes.next = false;
-        self.forgets.next = false;
-        self.goes_on.next = false;
-        self.pulse_unexpected.d.next = false;
-        self.pulse_timed_out.d.next = false;
-        if self.judges_time.q.val() {
-            // Unless it has ended just now.
-            if self.is_open.q.val() & self.is_expired.q.val() {
-                self.closes.next = true;
-                self.verdict.next.ends = true;
-                self.verdict.next.lost = true;
-                self.verdict.next.status = self.late.val();
-                self.pulse_timed_out.d.next = self.judges.val();
-            }
-        } else if self.ours.val() & self.is_open.q.val() {
-            if self.refused.val() {
-                self.closes.next = true;
-                self.verdict.next.ends = true;
-                self.verdict.next.status = self.unsupported.val();
-                if self.completion_status.val() == 4 {
-                    self.verdict.next.status = self.aborted.val();
-                }
-            } else if self.fits.val() {
-                self.goes_on.next = true;
-                self.closes.next = self.claims_end.q.val();
-                self.verdict.next.ends = self.claims_end.q.val();
-                self.verdict.next.writes = !self.poisoned.val();
-                if self.poisoned.val() {
-                    self.verdict.next.status = self.bad_data.val();
-                }
-            } else {
-                self.closes.next = true;
-                self.verdict.next.ends = true;
-                self.verdict.next.lost = !self.claims_end.q.val() | !self.has_data.val();
-                self.verdict.next.status = self.wrong_length.val();
-            }
-        } else {
-            // Nobody waits for it, or not any more.
-            self.pulse_unexpected.d.next = self.judges.val();
-            self.forgets.next = self.ours.val() & self.is_lost.q.val() & (self.refused.val() | self.claims_end.q.val());
-        }
-        self.next_progress.next.near = self.near.val() + bit_cast::<28, 13>(self.bytes.q.val());
-        self.next_progress.next.lower_address = self.awaited_address.val() + self.bytes.q.val().get_bits::<7>(0);
-        self.next_progress.next.missing = self.missing.val() - self.bytes.q.val();
-        self.next_progress.next.id = self.id.val();
-        self.progress.write_enable.next = self.accepted.val() | (self.judges.val() & self.goes_on.val());
+        // How far requests have come: written when one is taken or goes on.
+        self.progress.read_address.next = self.judge.tag.val();
+        self.judge.progress.next = self.progress.read_data.val();
+        self.progress.write_enable.next = self.accepted.val() | self.judge.go_on.val();
         self.progress.write_address.next = self.spare.q.val();
         self.progress.write_data.next = self.first_progress.val().into();
-        if self.step.q.val() == JudgeStep::Judge {
-            self.progress.write_address.next = self.tag.q.val();
-            self.progress.write_data.next = self.next_progress.val().into();
+        if self.judge.judging.val() {
+            self.progress.write_address.next = self.judge.tag.val();
+            self.progress.write_data.next = self.judge.progress_next.val();
         }
-
-        // Pass it on.
-        self.passes.next = self.judges.val() & (self.has_data.val() | self.closes.val());
-        if self.fill_ready.val() {
-            self.fills.d.next = false;
-        }
-        if self.passes.val() {
-            self.fills.d.next = true;
-            self.fill_now.d.next = self.verdict.val().into();
-        }
-        self.fill_valid.next = self.fills.q.val();
-        self.fill.next = self.fill_now.q.val();
 
         // Tell the tags.
         for t in 0..32 {
@@ -559,18 +302,16 @@ impl Logic for DmaRead {
             self.tags[t].take.next = self.accepted.val() & (self.spare.q.val() == t.to_bits());
             self.tags[t].take_id.next = self.read_id.val();
             self.tags[t].send.next = self.sent.val() & (self.wait_tag.q.val() == t.to_bits());
-            self.tags[t].close.next = self.judges.val() & self.closes.val() & (self.tag.q.val() == t.to_bits());
+            self.tags[t].close.next = self.judge.close.val() & (self.judge.tag.val() == t.to_bits());
             self.tags[t].settle.next = self.settle_valid.val() & (self.settle_tag.val() == t.to_bits());
             self.tags[t].lose.next = self.settle_lost.val();
-            self.tags[t].forget.next = self.judges.val() & self.forgets.val() & (self.tag.q.val() == t.to_bits());
+            self.tags[t].forget.next = self.judge.forget.val() & (self.judge.tag.val() == t.to_bits());
             self.tags[t].tick.next = self.ticks.q.val();
             self.tags[t].probe.next = self.probe.val();
             self.any_busy.element[t].next = self.tags[t].busy.val();
         }
         self.is_busy.d.next = self.any_busy.value.val().any();
         self.busy.next = self.is_busy.q.val();
-        self.unexpected.next = self.pulse_unexpected.q.val();
-        self.timed_out.next = self.pulse_timed_out.q.val();
 
         if self.reset.val() {
             self.elapsed.d.next = 0.into();
@@ -578,8 +319,235 @@ impl Logic for DmaRead {
             self.builds.d.next = false;
             self.waits.d.next = false;
             self.expires.d.next = false;
-            self.step.d.next = JudgeStep::Wait;
-            self.fills.d.next = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dma_completion::Head;
+    use crate::emit::emit;
+
+    /// What the judge passed on: has data, writes, ends, lost, card address, lane, last byte, status, tag, descriptor.
+    type Verdict = [u64; 10];
+
+    /// A completion: DWs, byte count, lower address, status, with data, poisoned.
+    type Answer = (u64, u64, u64, u64, bool, bool);
+
+    struct Bench {
+        dut: DmaRead,
+        /// Tag and header of each request that was sent.
+        sent: Vec<(u32, [u32; 4])>,
+        verdicts: Vec<Verdict>,
+        unexpected: usize,
+        timed_out: usize,
+        /// Ends settle at once.
+        settles: bool,
+    }
+
+    impl Bench {
+        fn new(timeout: u64) -> Self {
+            let mut dut = DmaRead::default();
+            dut.connect_all();
+            dut.requester.next = 0x0142.into();
+            dut.timeout.next = timeout.to_bits();
+            dut.request_ready.next = true;
+            dut.fill_ready.next = true;
+            let mut bench = Self { dut, sent: vec![], verdicts: vec![], unexpected: 0, timed_out: 0, settles: true };
+            bench.dut.reset.next = true;
+            bench.cycle();
+            bench.dut.reset.next = false;
+            bench
+        }
+
+        /// One cycle; whether a request was taken, and a completion.
+        fn cycle(&mut self) -> (bool, bool) {
+            let dut = &mut self.dut;
+            assert!(simulate(dut, 10));
+            let taken = (dut.read_valid.val() && dut.read_ready.val(), dut.head_take.val());
+            if dut.request_valid.val() && dut.request_ready.val() {
+                let header = [0, 32, 64, 96].map(|dw| dut.request_header.val().get_bits::<32>(dw).to_u64() as u32);
+                self.sent.push((header[1] >> 8 & 0xFF, header));
+            }
+            let mut settle = None;
+            if dut.fill_valid.val() && !dut.reset.val() {
+                let places = [(0, 1), (1, 1), (2, 1), (3, 1), (4, 28), (32, 2), (34, 12), (46, 4), (50, 5), (55, 9)];
+                let fill = dut.fill.val().to_u64();
+                let verdict = places.map(|(low, width)| fill >> low & ((1 << width) - 1));
+                self.verdicts.push(verdict);
+                settle = (verdict[2] == 1 && self.settles).then_some((verdict[8], verdict[3] == 1));
+            }
+            self.unexpected += usize::from(dut.unexpected.val());
+            self.timed_out += usize::from(dut.timed_out.val());
+            for level in [true, false] {
+                dut.clock.next = level.into();
+                assert!(simulate(dut, 10));
+            }
+            dut.settle_valid.next = settle.is_some();
+            if let Some((tag, lost)) = settle {
+                dut.settle_tag.next = tag.to_bits();
+                dut.settle_lost.next = lost;
+            }
+            taken
+        }
+
+        fn idle(&mut self, cycles: usize) {
+            for _ in 0..cycles {
+                self.cycle();
+            }
+        }
+
+        /// Asks for bytes and gives the tag.
+        fn read(&mut self, far: u64, near: u64, length: u64, id: u64) -> u64 {
+            self.dut.read_valid.next = true;
+            self.dut.read_far.next = far.to_bits();
+            self.dut.read_near.next = near.to_bits();
+            self.dut.read_length.next = length.to_bits();
+            self.dut.read_id.next = id.to_bits();
+            let mut cycles = 0;
+            while !self.cycle().0 {
+                cycles += 1;
+                assert!(cycles < 100, "no tag");
+            }
+            self.dut.read_valid.next = false;
+            let sent = self.sent.len();
+            self.idle(4);
+            assert_eq!(self.sent.len(), sent + 1);
+            self.sent[sent].0.into()
+        }
+
+        /// A completion comes.
+        fn complete(&mut self, tag: u64, (dws, count, lower, status, data, poisoned): Answer) {
+            let head = Head {
+                length: (dws % 1024).to_bits(),
+                byte_count: (count % 4096).to_bits(),
+                lower_address: lower.to_bits(),
+                tag: tag.to_bits(),
+                status: status.to_bits(),
+                poisoned,
+                has_data: data,
+                ours: true,
+            };
+            self.dut.head.next = head.into();
+            self.dut.head_valid.next = true;
+            while !self.cycle().1 {}
+            self.dut.head_valid.next = false;
+            self.idle(8);
+        }
+
+        fn is_busy(&mut self, id: u64) -> bool {
+            self.dut.probe.next = id.to_bits();
+            self.idle(2);
+            assert!(simulate(&mut self.dut, 10));
+            self.dut.busy.val()
+        }
+    }
+
+    #[test]
+    fn payloads_go_on_where_the_one_before_ended_and_the_last_byte_ends_the_request() {
+        let mut bench = Bench::new(0);
+        bench.settles = false;
+        let tag = bench.read(0x1_0000_103D, 0x0300_0FFE, 200, 0x155);
+        assert_eq!(bench.sent[0].1, [0x2000_0033, 0x0142_001E | (tag as u32) << 8, 1, 0x103C]);
+        assert!(bench.is_busy(0x155) && !bench.is_busy(0x154));
+        // 3 bytes up to 0x40, 64 up to 0x80, 128 up to 0x100, 5 more.
+        for (dws, count, lower) in [(1, 200, 0x3D), (16, 197, 0x40), (32, 133, 0x00), (2, 5, 0x00)] {
+            bench.complete(tag, (dws, count, lower, 0, true, false));
+        }
+        let row = |ends, near, lane, bytes: u64| [1, 1, ends, 0, near, lane, bytes - 1, 0, tag, 0x155];
+        let (a, b, c) = (0x0300_1001, 0x0300_1041, 0x0300_10C1);
+        assert_eq!(bench.verdicts, [row(0, 0x0300_0FFE, 1, 3), row(0, a, 0, 64), row(0, b, 0, 128), row(1, c, 0, 5)]);
+        assert!(bench.is_busy(0x155), "it has not settled");
+        bench.dut.settle_valid.next = true;
+        bench.dut.settle_tag.next = tag.to_bits();
+        bench.cycle();
+        assert!(!bench.is_busy(0x155));
+        assert_eq!(bench.unexpected, 0);
+    }
+
+    #[test]
+    fn whatever_does_not_fit_ends_the_request_with_its_status() {
+        // DWs, byte count, lower address, status, data, poisoned; then writes, ends, lost, status.
+        let cases = [
+            ((32, 128, 0x10, 0, true, false), [1, 1, 0, 0]),
+            ((32, 128, 0x10, 0, true, true), [0, 1, 0, 3]),
+            ((12, 128, 0x10, 0, true, true), [0, 0, 0, 3]),
+            ((0, 128, 0x00, 1, false, false), [0, 1, 0, 1]),
+            ((0, 4, 0x00, 4, false, false), [0, 1, 0, 2]),
+            ((0, 4, 0x00, 2, false, false), [0, 1, 0, 1]),
+            ((2, 4, 0x00, 7, true, false), [0, 1, 0, 1]),
+            ((33, 128, 0x10, 0, true, false), [0, 1, 0, 4]),
+            ((31, 124, 0x10, 0, true, false), [0, 1, 0, 4]),
+            ((12, 132, 0x10, 0, true, false), [0, 1, 1, 4]),
+            ((32, 128, 0x14, 0, true, false), [0, 1, 0, 4]),
+            ((12, 128, 0x50, 0, true, false), [0, 1, 1, 4]),
+            ((32, 128, 0x10, 0, false, false), [0, 1, 1, 4]),
+            ((1024, 4096, 0x10, 0, true, false), [0, 1, 0, 4]),
+        ];
+        let mut compared = 0;
+        for ((dws, count, lower, status, data, poisoned), [writes, ends, lost, wrong]) in cases {
+            let mut bench = Bench::new(0);
+            let tag = bench.read(0x9010, 0x40, 128, 7);
+            bench.complete(tag, (dws, count, lower, status, data, poisoned));
+            let [verdict] = bench.verdicts[..] else { panic!("{:?}", bench.verdicts) };
+            let expected = [u64::from(data), writes, ends, lost];
+            assert_eq!(verdict[..4], expected, "{dws} {count} {lower:#x} {status} {data} {poisoned}");
+            assert_eq!(verdict[7], wrong);
+            assert_eq!(bench.is_busy(7), ends == 0);
+            // It has ended: nothing more is written for it.
+            if ends == 1 {
+                bench.complete(tag, (20, 80, 0x40, 0, true, false));
+                assert_eq!((bench.verdicts[1][..4].to_vec(), bench.unexpected), (vec![1, 0, 0, 0], 1));
+            }
+            compared += 1;
+        }
+        assert_eq!(compared, 14);
+    }
+
+    #[test]
+    fn completions_of_different_tags_come_in_any_order_and_those_of_no_tag_are_dropped() {
+        let mut bench = Bench::new(0);
+        let tags: Vec<u64> = (0..32).map(|n| bench.read(0x1000 * n, 0x100 * n, 64, n)).collect();
+        let mut sorted = tags.clone();
+        sorted.sort();
+        assert!(sorted.into_iter().eq(0..32), "32 different tags");
+        bench.dut.read_valid.next = true;
+        for _ in 0..100 {
+            assert!(!bench.cycle().0, "there is no 33rd");
+        }
+        bench.dut.read_valid.next = false;
+        for n in [17, 3, 31, 0] {
+            bench.complete(tags[n as usize], (16, 64, 0, 0, true, false));
+            assert_eq!(bench.verdicts.last().map(|v| (v[4], v[9])), Some((0x100 * n, n)));
+            bench.complete(tags[n as usize], (16, 64, 0, 0, true, false));
+            assert_eq!(bench.verdicts.last().map(|v| v[..4].to_vec()), Some(vec![1, 0, 0, 0]));
+        }
+        assert_eq!(bench.unexpected, 4);
+        bench.complete(tags[3], (0, 4, 0, 1, false, false));
+        assert_eq!((bench.unexpected, bench.verdicts.len()), (5, 8), "without a payload there is nothing to pass on");
+    }
+
+    #[test]
+    fn a_tag_whose_time_is_up_ends_once_and_rests() {
+        let mut bench = Bench::new(200);
+        let tag = bench.read(0x1000, 0x100, 64, 9);
+        bench.idle(180);
+        assert!(bench.verdicts.is_empty());
+        bench.idle(200);
+        assert_eq!(bench.verdicts, [[0, 0, 1, 1, 0x100, bench.verdicts[0][5], bench.verdicts[0][6], 5, tag, 9]]);
+        assert_eq!(bench.timed_out, 1);
+        assert!(!bench.is_busy(9));
+        // All others are free, this one is not before its late completion comes.
+        let others: Vec<u64> = (0..31).map(|n| bench.read(0x1000, 0x100, 64, n)).collect();
+        assert!(!others.contains(&tag));
+        bench.complete(tag, (16, 64, 0, 0, true, false));
+        assert_eq!(bench.unexpected, 1);
+        assert_eq!(bench.read(0x1000, 0x100, 64, 40), tag);
+    }
+
+    #[test]
+    fn it_can_be_printed() {
+        emit(&mut DmaRead::default(), "dma_read").expect("printed");
     }
 }

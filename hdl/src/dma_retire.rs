@@ -450,3 +450,206 @@ impl Logic for DmaRetire {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emit::emit;
+    use crate::random::Random;
+    use std::collections::VecDeque;
+
+    const PROCESSORS: usize = 2;
+    const CHANNELS: usize = PROCESSORS + 1;
+
+    /// A descriptor on its way to its end.
+    #[derive(Clone)]
+    struct Job {
+        control: u64,
+        mfa: u64,
+        context: u64,
+        /// Verdict of its check, then the errors in the order in which they appear.
+        start: u64,
+        errors: VecDeque<u64>,
+        /// Requests under way.
+        busy: u64,
+        issued: bool,
+    }
+
+    /// Status and bytes of the list so far, as the documentation of the completion entry says.
+    #[derive(Clone, Copy, Default)]
+    struct List {
+        status: u64,
+        bytes: u64,
+    }
+
+    #[test]
+    fn descriptors_end_in_order_when_nothing_of_them_is_under_way_and_lists_add_up() {
+        let mut dut = DmaRetire::new(PROCESSORS);
+        dut.connect_all();
+        let mut random = Random::seeded(19);
+        let mut jobs: [VecDeque<Job>; CHANNELS] = Default::default();
+        let (mut pushed, mut retired, mut reported) = ([0u64; CHANNELS], [0u64; CHANNELS], [0u64; CHANNELS]);
+        let mut lists = [List::default(); CHANNELS];
+        // Busy or not, of the descriptor probed one and two cycles ago; what was fetched a cycle ago.
+        let (mut probed, mut fetched) = ([false; 2], (0, 0));
+        let (mut posting, mut refusing): (Option<u64>, bool) = (None, false);
+        let (mut error, mut reports, mut failures, mut posts, mut expected_failures) = (None, 0, 0, 0, 0);
+        for cycle in 0..12_000u64 {
+            dut.reset.next = cycle == 0;
+            // A descriptor is checked, or issued whole, or something of one settles.
+            let c = random.below(CHANNELS as u64) as usize;
+            dut.prepare_valid.next = false;
+            dut.issue_valid.next = false;
+            dut.read_settle.next = false;
+            dut.copy_settle.next = false;
+            if cycle > 0 && jobs[c].len() < 6 && cycle < 11_000 && random.below(4) == 0 {
+                let start = if random.below(5) == 0 { 6 + random.below(2) } else { 0 };
+                let bad = start != 0;
+                let job = Job {
+                    control: (1 + random.below(65_536)) | (random.below(4) << 22),
+                    mfa: random.below(1 << 31),
+                    context: random.below(1 << 31),
+                    start,
+                    errors: (0..if bad { 0 } else { random.below(4) / 2 }).map(|_| 1 + random.below(5)).collect(),
+                    busy: if bad { 0 } else { 1 + random.below(3) },
+                    issued: false,
+                };
+                dut.prepare_valid.next = true;
+                dut.prepare_id.next = (((c as u64) << 4) | (pushed[c] % 16)).to_bits();
+                dut.prepare_status.next = start.to_bits();
+                pushed[c] += 1;
+                jobs[c].push_back(job);
+            }
+            let mut settled = None;
+            let c = random.below(CHANNELS as u64) as usize;
+            if cycle > 0 {
+                let at = random.below(8) as usize;
+                let issues = jobs[c].iter().take(at).all(|job| job.issued);
+                if let Some(job) = jobs[c].get_mut(at) {
+                    if !job.issued && issues && !dut.prepare_valid.val() {
+                        job.issued = true;
+                        dut.issue_valid.next = true;
+                        dut.issue_channel.next = (c as u64).to_bits();
+                    } else if job.issued && job.busy > 0 && error.is_none() {
+                        let id = ((c as u64) << 4) | ((retired[c] + at as u64) % 16);
+                        if job.errors.is_empty() {
+                            settled = Some((c, at));
+                        } else {
+                            error = job.errors.front().map(|status| (id, *status, c, retired[c] + at as u64));
+                        }
+                    }
+                }
+            }
+            if let Some((c, _)) = settled {
+                let read = random.below(2) == 0;
+                dut.read_settle.next = read;
+                dut.copy_settle.next = !read;
+                dut.read_channel.next = (c as u64).to_bits();
+                dut.copy_channel.next = (c as u64).to_bits();
+            }
+            dut.error_valid.next = error.is_some();
+            if let Some((id, status, ..)) = error {
+                dut.error_id.next = id.to_bits();
+                dut.error_status.next = status.to_bits();
+            }
+            for c in 0..CHANNELS {
+                // One that was issued in this cycle counts from the next one on; the bench has it in `issued` already.
+                let issued = jobs[c].front().is_some_and(|job| job.issued);
+                let fresh = dut.issue_valid.val() && dut.issue_channel.val().index() == c;
+                dut.issued[c].next = issued && !(fresh && jobs[c].get(1).is_none_or(|job| !job.issued));
+                dut.position[c].next = (retired[c] % 16).to_bits();
+                dut.report_position[c].next = (reported[c] % 16).to_bits();
+            }
+            dut.busy.next = probed[1];
+            let (channel, position): (usize, u64) = fetched;
+            let job = jobs[channel].get(((position + 16 - retired[channel] % 16) % 16) as usize);
+            if let Some(job) = job {
+                dut.control.next = job.control.to_bits();
+                dut.mfa.next = job.mfa.to_bits();
+                dut.tag_along.next = job.context.to_bits();
+            }
+            dut.post_ready.next = posting.is_none();
+            dut.post_done.next = posting == Some(cycle);
+            dut.post_refused.next = refusing;
+            if posting == Some(cycle) {
+                posting = None;
+            }
+            assert!(simulate(&mut dut, 10));
+
+            failures += u64::from(dut.failed.val() && cycle > 1);
+            if dut.post_valid.val() && dut.post_ready.val() && cycle > 0 {
+                let c = (0..CHANNELS).find(|c| jobs[*c].front().is_some_and(|j| j.mfa == dut.post_mfa.val().to_u64()));
+                let c = c.expect("the MFA of an oldest descriptor");
+                assert_eq!(dut.post_outbound.val(), c != PROCESSORS);
+                let mfa_page = jobs[c][0].mfa >> 24 & 15;
+                assert_eq!(dut.post_page.val().to_u64(), if c == PROCESSORS { mfa_page } else { c as u64 });
+                refusing = jobs[c][0].mfa.is_multiple_of(3);
+                posting = Some(cycle + 2 + random.below(4));
+                posts += 1;
+            }
+            for c in 0..CHANNELS {
+                if !dut.retire[c].val() || cycle == 0 {
+                    continue;
+                }
+                let job = jobs[c].pop_front().expect("one to retire");
+                assert!(job.issued && job.busy == 0, "cycle {cycle}: something of it is under way");
+                let more = job.control >> 22 & 1 == 1;
+                let mut list = lists[c];
+                let own = job.start;
+                if own == 0 {
+                    list.bytes = (list.bytes + (job.control & 0x1_FFFF)).min(0xF_FFFF);
+                }
+                let first = list.status == 0;
+                list.status = if first { own } else { list.status };
+                let posted = job.control >> 23 & 1 == 1 && list.status == 0;
+                let refused = posted && job.mfa.is_multiple_of(3);
+                list.status = if refused { 8 } else { list.status };
+                expected_failures += u64::from(own != 0 || refused);
+                assert_eq!(dut.reports.val(), !more);
+                assert_eq!(dut.store.val(), !more);
+                if more {
+                    lists[c] = list;
+                } else {
+                    assert_eq!(dut.store_channel.val().index(), c);
+                    assert_eq!(dut.store_position.val().to_u64(), reported[c] % 16);
+                    let entry = job.context << 32 | list.status << 20 | list.bytes;
+                    assert_eq!(dut.store_data.val().to_u64(), entry, "cycle {cycle}, channel {c}");
+                    lists[c] = List::default();
+                    reported[c] += 1;
+                    reports += 1;
+                }
+                retired[c] += 1;
+            }
+            if let Some((_, status, c, number)) = error.filter(|_| dut.error_ready.val()) {
+                let job = &mut jobs[c][(number - retired[c]) as usize];
+                job.errors.pop_front();
+                // The first one stays.
+                job.start = if job.start == 0 { status } else { job.start };
+                error = None;
+            }
+            fetched = (dut.fetch_channel.val().index(), dut.fetch_position.val().to_u64());
+            let id = dut.probe.val().to_u64();
+            let (c, position) = ((id >> 4) as usize, id & 15);
+            let at = ((position + 16 - retired[c.min(CHANNELS - 1)] % 16) % 16) as usize;
+            let busy = jobs.get(c).and_then(|jobs| jobs.get(at)).is_some_and(|job| job.busy > 0);
+            probed = [busy, probed[0]];
+            if let Some((c, at)) = settled {
+                let gone = usize::from((0..CHANNELS).any(|r| r == c && dut.retire[r].val()));
+                jobs[c][at - gone].busy -= 1;
+            }
+            for level in [true, false] {
+                dut.clock.next = level.into();
+                assert!(simulate(&mut dut, 10));
+            }
+        }
+        assert!(jobs.iter().all(|jobs| jobs.is_empty()), "all have ended");
+        assert!(reports > 200 && posts > 50, "{reports} {posts}");
+        assert_eq!(failures, expected_failures);
+    }
+
+    #[test]
+    fn it_can_be_printed() {
+        emit(&mut DmaRetire::new(2), "dma_retire").expect("2");
+        emit(&mut DmaRetire::new(16), "dma_retire").expect("16");
+    }
+}

@@ -227,7 +227,7 @@ impl DmaStart {
             entry: Default::default(),
             host: Constant::new((processors as u64).to_bits()),
             processors: Constant::new((processors as u64).to_bits()),
-            no_flags: Constant::new((!(control::FLAGS | (1 << control::LENGTH_BITS) - 1) as u64).to_bits()),
+            no_flags: Constant::new((!(control::FLAGS | ((1 << control::LENGTH_BITS) - 1)) as u64).to_bits()),
             status_refused: number(Status::Refused),
             status_invalid: number(Status::Invalid),
             _channels: channels,
@@ -403,19 +403,231 @@ impl Logic for DmaStart {
         if (self.step.q.val() == StartStep::Offer) & self.prepare_ready.val() {
             self.step.d.next = StartStep::Choose;
         }
-        if ((self.step.q.val() == StartStep::Offer) & self.prepare_ready.val())
-            | (self.step.q.val() == StartStep::Choose)
+        if self.chosen.q.val()
+            & ((self.step.q.val() == StartStep::Choose)
+                | ((self.step.q.val() == StartStep::Offer) & self.prepare_ready.val()))
         {
-            if self.chosen.q.val() {
-                self.step.d.next = StartStep::Address;
-                self.channel.d.next = self.chosen_channel.q.val();
-                self.chosen.d.next = false;
-            }
+            self.step.d.next = StartStep::Address;
+            self.channel.d.next = self.chosen_channel.q.val();
+            self.chosen.d.next = false;
         }
 
         if self.reset.val() {
             self.step.d.next = StartStep::Choose;
             self.chosen.d.next = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emit::emit;
+    use crate::random::Random;
+
+    const PROCESSORS: usize = 3;
+    const CHANNELS: usize = PROCESSORS + 1;
+
+    /// What the channels hold, and what became of it.
+    struct Bench {
+        dut: DmaStart,
+        queues: [Vec<[u64; 3]>; CHANNELS],
+        started: [usize; CHANNELS],
+        quiet: [bool; CHANNELS],
+        allowed: bool,
+        /// Cycles since the check was asked for.
+        checking: Option<usize>,
+        asked: Option<(u64, bool, u64, u64)>,
+        fetched: [u64; 3],
+        /// Channel, entry, status.
+        prepared: Vec<(u64, Bits<PREPARED_BITS>, u64)>,
+        cycles: usize,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let mut dut = DmaStart::new(PROCESSORS);
+            dut.connect_all();
+            let mut bench = Self {
+                dut,
+                queues: Default::default(),
+                started: [0; CHANNELS],
+                quiet: [true; CHANNELS],
+                allowed: true,
+                checking: None,
+                asked: None,
+                fetched: [0; 3],
+                prepared: vec![],
+                cycles: 0,
+            };
+            bench.dut.reset.next = true;
+            bench.cycle(false);
+            bench.dut.reset.next = false;
+            bench
+        }
+
+        fn cycle(&mut self, ready: bool) {
+            let dut = &mut self.dut;
+            for c in 0..CHANNELS {
+                dut.waiting[c].next = self.started[c] < self.queues[c].len();
+                dut.quiet[c].next = self.quiet[c];
+                dut.position[c].next = (self.started[c] as u64 % 16).to_bits();
+            }
+            dut.source.next = self.fetched[0].to_bits();
+            dut.destination.next = self.fetched[1].to_bits();
+            dut.control.next = self.fetched[2].to_bits();
+            self.checking = self.checking.map(|cycles| cycles + 1);
+            dut.checked.next = self.checking == Some(6);
+            dut.allowed.next = self.allowed;
+            dut.prepare_ready.next = ready;
+            assert!(simulate(dut, 10));
+            if dut.check.val() {
+                self.checking = Some(0);
+            }
+            if self.checking == Some(2) {
+                self.asked = Some((
+                    dut.check_processor.val().to_u64(),
+                    dut.check_write.val(),
+                    dut.check_first.val().to_u64(),
+                    dut.check_last.val().to_u64(),
+                ));
+            }
+            let channel = dut.fetch_channel.val().index();
+            let position = dut.fetch_position.val().index();
+            let at = if self.started[channel] % 16 == position { self.started[channel] } else { 0 };
+            self.fetched = self.queues[channel].get(at).copied().unwrap_or_default();
+            for c in 0..CHANNELS {
+                self.started[c] += usize::from(dut.start[c].val());
+                assert_eq!(
+                    dut.prepare[c].val(),
+                    dut.prepare_valid.val() && ready && dut.prepare_channel.val().index() == c
+                );
+            }
+            if dut.prepare_valid.val() && ready && !dut.reset.val() {
+                let channel = dut.prepare_channel.val().to_u64();
+                self.prepared.push((channel, dut.prepare_entry.val(), dut.prepare_status.val().to_u64()));
+            }
+            for level in [true, false] {
+                dut.clock.next = level.into();
+                assert!(simulate(dut, 10));
+            }
+            self.cycles += 1;
+        }
+    }
+
+    /// 7 for what makes no sense, in words of its own.
+    fn judge(host_channel: bool, source: u64, destination: u64, control: u64) -> u64 {
+        let flag = |bit: u32| control >> bit & 1 == 1;
+        let (length, from_host, to_host, more, post) = (control & 0x1_FFFF, flag(20), flag(21), flag(22), flag(23));
+        let card = |at: u64| at >> 28 == 0 && at >> 24 < PROCESSORS as u64 && (at & 0xFF_FFFF) + length <= 1 << 24;
+        let host = |at: u64| u128::from(at) + u128::from(length) <= 1 << 64;
+        let sound = (1..=65536).contains(&length)
+            && control >> 17 & 7 == 0
+            && control >> 25 == 0
+            && !(from_host && to_host)
+            && (if from_host { host(source) } else { card(source) })
+            && (if to_host { host(destination) } else { card(destination) })
+            && !(post && (more || if host_channel { !from_host } else { !to_host }));
+        if sound { 0 } else { 7 }
+    }
+
+    #[test]
+    fn sound_descriptors_are_prepared_and_others_named() {
+        let mut random = Random::seeded(11);
+        let mut bench = Bench::new();
+        let (mut sound, mut refused) = (0, 0);
+        for round in 0..250 {
+            let channel = random.below(CHANNELS as u64) as usize;
+            let host_channel = channel == PROCESSORS;
+            let near_end = |random: &mut Random, end: u64| end.wrapping_sub(random.below(100_000));
+            let place = |random: &mut Random, host: bool| match (host, random.below(8)) {
+                (true, 0) => near_end(random, 0),
+                (true, _) => random.below(1 << 31) << random.below(34),
+                (false, 0) => random.below(16) << 24 | near_end(random, 1 << 24) & 0xFF_FFFF,
+                (false, 1) => 1 << (28 + random.below(36)),
+                (false, _) => random.below(PROCESSORS as u64) << 24 | random.below(1 << 24),
+            };
+            let direction = random.below(4) + if random.below(8) == 0 { 0 } else { 4 };
+            let direction = [0, 1, 2, 3, 0, 1, 2, 1][direction as usize];
+            let length = [random.below(70_000), 65_536, 0, 1 + random.below(64)][random.below(4) as usize];
+            let mut control = length | direction << 20;
+            for (bit, chance) in [(22, 4), (23, 3), (17, 40), (18, 40), (19, 40), (25, 40), (31, 40)] {
+                control |= u64::from(random.below(chance) == 0) << bit;
+            }
+            let (source, destination) =
+                (place(&mut random, direction & 1 == 1), place(&mut random, direction & 2 == 2));
+            bench.allowed = random.below(4) != 0;
+            bench.queues[channel].push([source, destination, control]);
+            bench.asked = None;
+            let before = bench.cycles;
+            while bench.prepared.len() == round {
+                bench.cycle(random.below(4) != 0);
+                assert!(bench.cycles - before < 40, "{source:x} {destination:x} {control:x}");
+            }
+            let (of, entry, status) = bench.prepared[round];
+            let mut expected = judge(host_channel, source, destination, control);
+            if expected == 0 && direction != 0 && !host_channel {
+                let at = if direction == 1 { source } else { destination };
+                let last = (at + (control & 0x1_FFFF) - 1) >> 12;
+                assert_eq!(bench.asked, Some((channel as u64, direction == 2, at >> 12, last)));
+                expected = if bench.allowed { 0 } else { 6 };
+            }
+            assert_eq!((of, status), (channel as u64, expected), "{source:x} {destination:x} {control:x}");
+            let (far, near) = if direction & 1 == 1 { (source, destination) } else { (destination, source) };
+            assert_eq!(entry.get_bits::<17>(92).to_u64(), if expected == 0 { control & 0x1_FFFF } else { 0 });
+            if expected == 0 {
+                assert_eq!((entry.get_bits::<64>(0).to_u64(), entry.get_bits::<28>(64).to_u64()), (far, near));
+                assert_eq!((entry.get_bit(109), entry.get_bit(110)), (direction == 2, direction == 0));
+                sound += 1;
+            }
+            assert_eq!(entry.get_bits::<4>(111).to_u64(), (bench.started[channel] as u64 - 1) % 16);
+            refused += u64::from(expected == 6);
+        }
+        assert!(sound > 60 && refused > 10 && sound + refused < 220, "{sound} {refused}");
+    }
+
+    #[test]
+    fn a_fence_holds_its_channel_until_it_is_quiet_and_no_other() {
+        let mut bench = Bench::new();
+        bench.quiet[1] = false;
+        bench.queues[1].push([0x100, 0x200, 4 | u64::from(control::FENCE)]);
+        for _ in 0..3 {
+            bench.queues[2].push([0x300, 0x400, 4]);
+        }
+        for _ in 0..200 {
+            bench.cycle(true);
+        }
+        assert!(bench.prepared.iter().map(|p| p.0).eq([2, 2, 2]));
+        bench.quiet[1] = true;
+        for _ in 0..40 {
+            bench.cycle(true);
+        }
+        assert!(bench.prepared.iter().map(|p| p.0).eq([2, 2, 2, 1]));
+    }
+
+    #[test]
+    fn channels_take_turns() {
+        let mut bench = Bench::new();
+        for _ in 0..5 {
+            for c in 0..CHANNELS {
+                bench.queues[c].push([0x100, 0x200, 4]);
+            }
+        }
+        for _ in 0..20 * 12 {
+            bench.cycle(true);
+        }
+        let order: Vec<u64> = bench.prepared.iter().map(|p| p.0).collect();
+        assert_eq!(order.len(), 20);
+        for turn in order.chunks(CHANNELS) {
+            let mut turn = turn.to_vec();
+            turn.sort();
+            assert_eq!(turn, [0, 1, 2, 3]);
+        }
+    }
+
+    #[test]
+    fn it_can_be_printed() {
+        emit(&mut DmaStart::new(2), "dma_start").expect("2");
+        emit(&mut DmaStart::new(16), "dma_start").expect("16");
     }
 }

@@ -33,6 +33,7 @@ pub mod dma_descriptors;
 pub mod dma_fill;
 pub mod dma_header;
 pub mod dma_issue;
+pub mod dma_judge;
 pub mod dma_read;
 pub mod dma_reports;
 pub mod dma_retire;

@@ -163,9 +163,9 @@ impl Window {
 
     /// The window as it is written to the card, first word first.
     pub const fn words(&self) -> [u32; WINDOW_WORDS] {
-        let flags = self.readable as u32 * Self::READABLE | self.writable as u32 * Self::WRITABLE;
+        let flags = (self.readable as u32 * Self::READABLE) | (self.writable as u32 * Self::WRITABLE);
         [
-            self.first_page as u32 & !0xFFF | flags,
+            (self.first_page as u32 & !0xFFF) | flags,
             (self.first_page >> 32) as u32,
             self.last_page as u32 & !0xFFF,
             (self.last_page >> 32) as u32,

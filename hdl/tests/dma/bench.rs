@@ -1,7 +1,7 @@
 //! A host, memories and owners of the channels around the DMA engine, for its tests. Every byte that the engine moves is checked here.
 
 use super::random::Random;
-use super::verilated::{Compiled, Verilated};
+use super::verilated::{Bug, Compiled, Verilated, with_bugs};
 use abi::dma::{Completion, Descriptor, Window, control};
 use hdl::dma::{Dma, RESET_CYCLES};
 use hdl::emit::emit;
@@ -180,6 +180,7 @@ pub struct Engine {
     compiled: Compiled,
     pub width: usize,
     pub processors: usize,
+    pub bug: usize,
 }
 
 impl Engine {
@@ -192,7 +193,14 @@ impl Engine {
         };
         let name = format!("dma_n{processors}w{width}");
         let compiled = Compiled::new(&emitted.expect("the engine can be printed"), &name);
-        Self { compiled, width, processors }
+        Self { compiled, width, processors, bug: 0 }
+    }
+
+    /// A narrow engine for two processors, with bugs to choose from.
+    pub fn with_bugs(bugs: &[Bug]) -> Self {
+        let mut emitted = emit(&mut Dma::<64, 8>::new(2), "dma").expect("the engine can be printed");
+        emitted.verilog = with_bugs(&emitted.verilog, bugs);
+        Self { compiled: Compiled::new(&emitted, "dma_bugs"), width: 64, processors: 2, bug: 0 }
     }
 }
 
@@ -231,6 +239,8 @@ pub struct Bench<'a> {
     pub retired: usize,
     pub posted: Vec<(bool, u32, u32)>,
     pub moved: BTreeMap<&'static str, u64>,
+    /// First and last cycle of each.
+    pub active: BTreeMap<&'static str, (u64, u64)>,
 }
 
 fn header_of(bytes: &[u8]) -> [u32; 4] {
@@ -270,7 +280,7 @@ fn decode(header: [u32; 4], writes: bool) -> (u64, u64, u64) {
 impl<'a> Bench<'a> {
     /// An engine that has been reset.
     pub fn new(engine: &'a Engine, seed: u64, around: Surroundings) -> Self {
-        let (dut, processors) = (engine.compiled.start(), engine.processors);
+        let (dut, processors) = (engine.compiled.start(engine.bug), engine.processors);
         let channels = processors + 1;
         let mut bench = Self {
             dut,
@@ -302,6 +312,7 @@ impl<'a> Bench<'a> {
             retired: 0,
             posted: vec![],
             moved: BTreeMap::new(),
+            active: BTreeMap::new(),
         };
         bench.configure();
         bench.dut.set("reset", 1);
@@ -356,7 +367,9 @@ impl<'a> Bench<'a> {
             let (source, from) = space(control::SOURCE_HOST, descriptor.source);
             let (destination, to) = space(control::DESTINATION_HOST, descriptor.destination);
             for byte in 0..u64::from(descriptor.length) {
-                let value = self.read(source, from + byte);
+                // What an earlier job will have written there, if one does.
+                let at = (source, from + byte);
+                let value = self.places.get(&at).map_or_else(|| self.read(source, from + byte), |place| place.value);
                 let old = self.places.insert((destination, to + byte), Place { job, value });
                 assert!(old.is_none(), "two jobs write the same byte");
             }
@@ -376,6 +389,9 @@ impl<'a> Bench<'a> {
 
     fn count(&mut self, what: &'static str, by: u64) {
         *self.moved.entry(what).or_default() += by;
+        if by > 0 {
+            self.active.entry(what).or_insert((self.cycle, 0)).1 = self.cycle;
+        }
     }
 
     /// The host answers a read.
@@ -416,6 +432,9 @@ impl<'a> Bench<'a> {
             let dw2 = REQUESTER << 16 | tag << 8 | (lower as u32 & 0x7F);
             Cpl { header: [dw0, dw1, dw2, 0], payload, due: 0, tag }
         };
+        if std::env::var("DMA_TRACE").is_ok() {
+            println!("{} read {address:x} {bytes} tag {tag} job {job} {fault:?}", self.cycle);
+        }
         if fault == Fault::Silence {
             // Not used again before its time was up, and as long again.
             self.tags.insert(tag, self.cycle + 2 * self.around.timeout);
@@ -425,15 +444,12 @@ impl<'a> Bench<'a> {
         if fault == Fault::Late {
             due = self.cycle + self.around.timeout * 8 / 5;
         }
-        if std::env::var("DMA_TRACE").is_ok() {
-            println!("{} read {address:x} {bytes} tag {tag} job {job} {fault:?}", self.cycle);
-        }
         let end = address + bytes;
         let mut at = address;
         let mut list = vec![];
         while at < end {
             // Up to the end, or to a multiple of 64.
-            let furthest = (at & !63) + self.around.split;
+            let furthest = (at & !63).saturating_add(self.around.split);
             let mut stop = end;
             if end > furthest {
                 stop = furthest;
@@ -720,13 +736,13 @@ impl<'a> Bench<'a> {
                 if *at == 0 && std::env::var("DMA_TRACE").is_ok() {
                     println!("{} completion {:x?}", self.cycle, cpl.header);
                 }
-                let tag = cpl.tag;
+                let (tag, first) = (cpl.tag, *at == 0);
                 *at += self.keep;
                 if *at >= cpl.payload.len() {
                     self.sending = None;
                 }
                 // With the header of the last completion the card knows that no more will come.
-                if !self.cpls.iter().any(|cpl| cpl.tag == tag) {
+                if first && !self.cpls.iter().any(|cpl| cpl.tag == tag) {
                     self.tags.insert(tag, 0);
                 }
             }
@@ -838,6 +854,17 @@ impl<'a> Bench<'a> {
             }
             self.reports.push((c, completion, self.cycle));
         }
+    }
+
+    /// Whether a push is refused now; it must not be taken either.
+    pub fn refuses(&mut self, channel: usize) -> bool {
+        self.dut.set(&format!("push_{channel}"), 1);
+        self.dut.settle();
+        let answer = self.dut.is(&format!("push_refused_{channel}"));
+        assert!(!answer || !self.dut.is(&format!("push_grant_{channel}")));
+        self.dut.set(&format!("push_{channel}"), 0);
+        self.dut.settle();
+        answer
     }
 
     /// Until all jobs are reported.

@@ -9,6 +9,30 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+/// A deliberate bug: in this module, this text is replaced by that one.
+pub struct Bug {
+    pub module: &'static str,
+    pub good: &'static str,
+    pub bad: &'static str,
+}
+
+/// The text with all these bugs in it, of which a number from 1 on chooses one when the simulation starts.
+pub fn with_bugs(verilog: &str, bugs: &[Bug]) -> String {
+    let mut modules: Vec<String> = verilog.split_inclusive("endmodule\n").map(String::from).collect();
+    for (at, Bug { module, good, bad }) in bugs.iter().enumerate() {
+        let start = format!("module {module} (");
+        let text = modules.iter_mut().find(|m| m.contains(&start)).unwrap_or_else(|| panic!("no module {module}"));
+        assert_eq!(text.matches(good).count(), 1, "`{good}` in {module}");
+        *text = text.replacen(good, &format!("((bug == 32'd{}) ? ({bad}) : ({good}))", at + 1), 1);
+        if !text.contains("reg [31:0] bug;") {
+            let choice = "\n);\n    reg [31:0] bug;\n    initial begin\n        if (!$value$plusargs(\"bug=%d\", bug)) begin\n            \
+                          bug = 32'd0;\n        end\n    end\n";
+            *text = text.replacen("\n);\n", choice, 1);
+        }
+    }
+    modules.concat()
+}
+
 /// Where a port lies in the bytes that go to and fro: first byte, bytes.
 type Places = BTreeMap<String, (usize, usize)>;
 
@@ -81,8 +105,9 @@ fn harness_text(ins: usize, outs: usize) -> String {
 #include <cstdio>
 #include <cstring>
 #include <memory>
-int main() {{
+int main(int argc, char** argv) {{
     auto context = std::make_unique<VerilatedContext>();
+    context->commandArgs(argc, argv);
     auto model = std::make_unique<Vbench>(context.get());
     static_assert(sizeof(model->in) >= {ins} && sizeof(model->out) >= {outs}, "wide ports");
     for (int command; (command = getchar()) != EOF;) {{
@@ -147,9 +172,10 @@ impl Compiled {
         Self { program, inputs, outputs, sizes: (ins, outs) }
     }
 
-    /// A fresh one, not reset.
-    pub fn start(&self) -> Verilated<'_> {
+    /// A fresh one, not reset; with one of its bugs, or 0.
+    pub fn start(&self, bug: usize) -> Verilated<'_> {
         let mut process = Command::new(&self.program)
+            .arg(format!("+bug={bug}"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
