@@ -11,7 +11,15 @@ use cosim::root_complex::Config;
 use cosim::scoreboard::Law;
 
 /// Cards and how many queue operations each of them does in the random test: a million all in all.
-const PRESETS: [(&str, u64); 1] = [("n4w64", 1_000_000)];
+const PRESETS: [(&str, u64); 7] = [
+    ("n4w64", 400_000),
+    ("n2w64", 100_000),
+    ("n8w64", 150_000),
+    ("n16w64", 100_000),
+    ("n4w128", 100_000),
+    ("n4w256", 100_000),
+    ("n16w512", 100_000),
+];
 
 /// Outbound frames start here in host memory.
 const OUTBOUND: Frames = Frames { base: 0x12_3456_0000, log2: 7, count: 8 };
