@@ -238,7 +238,7 @@ registers! {
     DMA_PUSH = Register::driven(0x1_00D8, WriteToPush, Value(16))
     "Takes the oldest report of the host's channel, or 0xFFFFFFFF if there is none."
     DMA_DONE = Register::driven(0x1_00DC, ReadToPop, Value(EMPTY as u64)); dma_done {
-        "Bytes that were moved." LENGTH: 0, 17;
+        "Bytes of the elements that were copied whole; no more than 20 bits hold." LENGTH: 0, 20;
         "0 ok, 1 unsupported request, 2 completer abort, 3 poisoned, 4 wrong length, 5 timeout, 6 refused, 7 invalid, 8 MFA refused." STATUS: 20, 4;
     }
     "Context of the report last taken from DMA_DONE."
