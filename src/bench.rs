@@ -6,6 +6,9 @@ use std::time::Instant;
 
 use ::cosim::bridge::{BridgeError, Digest, Inputs, Nic};
 use ::cosim::card::{Card, Surroundings};
+use ::cosim::measure::copies::{self, Direction};
+use ::cosim::measure::messages::{self, Way};
+use ::cosim::measure::registers;
 use ::cosim::mutate::Mutator;
 use ::cosim::reference::DispatchConfig;
 use ::cosim::rig::RigError;
@@ -48,10 +51,45 @@ struct Bridge {
     ratio: f64,
 }
 
+/// DMA copies of 4 KiB.
+#[derive(Serialize)]
+struct Copies {
+    preset: String,
+    direction: String,
+    /// Payload over what the TLP stream carries without headers; core to core, over what the memory port carries.
+    ratio: f64,
+}
+
+/// Rounds of 64-byte messages from the host to a processor, with many under way: take a frame, fill it, post it, the processor sees it.
+#[derive(Serialize)]
+struct Messages {
+    way: &'static str,
+    cycles: f64,
+    /// Beats of the TLP stream towards the card, the floor.
+    beats: f64,
+    /// Cycles in which the card did not take the beat that waited.
+    stalls: f64,
+}
+
+/// Register reads, in cycles, and operations of the MFA queues per cycle.
+#[derive(Serialize)]
+struct Queues {
+    preset: String,
+    host_read: u64,
+    core_read: u64,
+    host_push: f64,
+    host_pop: f64,
+    core_push: f64,
+    core_pop: f64,
+}
+
 /// Everything that is measured.
 #[derive(Serialize)]
 struct Figures {
     sustained: Vec<Sustained>,
+    copies: Vec<Copies>,
+    messages: Vec<Messages>,
+    queues: Queues,
     bridge: Vec<Bridge>,
     emitted: Emitted,
 }
@@ -69,14 +107,23 @@ struct Emitted {
 
 /// Measures.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let bar = output::progress(3, "measuring");
+    let bar = output::progress(6, "measuring");
     let sustained = ["n4w64", "n16w512"].into_iter().map(sustained).collect::<Result<Vec<_>, _>>()?;
+    bar.inc(1);
+    let copies =
+        ["n4w64", "n4w128", "n4w256", "n16w512"].into_iter().flat_map(|name| Direction::ALL.map(|to| copies(name, to)));
+    let copies = copies.collect::<Result<Vec<_>, _>>()?;
+    bar.inc(1);
+    let messages = [("pull", Way::Pull), ("push", Way::Push)].map(|(name, way)| messages(name, way));
+    let messages = messages.into_iter().collect::<Result<Vec<_>, _>>()?;
+    bar.inc(1);
+    let queues = queues("n4w64")?;
     bar.inc(1);
     let bridge = ["n4w64", "n16w512"].into_iter().map(bridge).collect::<Result<Vec<_>, _>>()?;
     bar.inc(1);
     let emitted = emitted()?;
     bar.finish_and_clear();
-    let figures = Figures { sustained, bridge, emitted };
+    let figures = Figures { sustained, copies, messages, queues, bridge, emitted };
     let text = if arguments.json { to_json(&figures) + "\n" } else { table(&figures) };
     output::print(&text);
     Ok(())
@@ -126,6 +173,22 @@ fn sustained(name: &str) -> Result<Sustained, Failure> {
         latency: first - first_beat,
         documented_latency: hdl::nic::latency(params) as u64,
     })
+}
+
+fn copies(name: &str, direction: Direction) -> Result<Copies, Failure> {
+    let ratio = copies::throughput(preset(name), direction)?;
+    Ok(Copies { preset: name.to_string(), direction: direction.to_string(), ratio })
+}
+
+fn messages(name: &'static str, way: Way) -> Result<Messages, Failure> {
+    let messages::Rounds { cycles, beats, stalls, .. } = messages::inbound_rounds(preset("n4w64"), way, 2_000)?;
+    Ok(Messages { way: name, cycles, beats, stalls })
+}
+
+fn queues(name: &str) -> Result<Queues, Failure> {
+    let registers::Latency { host, core } = registers::read_latency(preset(name))?;
+    let registers::Rates { host_push, host_pop, core_push, core_pop } = registers::queue_rates(preset(name))?;
+    Ok(Queues { preset: name.to_string(), host_read: host, core_read: core, host_push, host_pop, core_push, core_pop })
 }
 
 /// Rounds of each contestant, alternating; the median counts.
@@ -204,6 +267,28 @@ fn table(figures: &Figures) -> String {
             s.documented_latency
         );
     }
+    text += "DMA of 4 KiB, host 500 ns away: payload over the limit of stream or memory port (aim 0.95)\n";
+    for c in figures.copies.chunks(Direction::ALL.len()) {
+        let ratios: Vec<String> = c.iter().map(|c| format!("{} {:.3}", c.direction, c.ratio)).collect();
+        text += &format!("  {:<9} {}\n", c[0].preset, ratios.join("; "));
+    }
+    text += "64-byte messages from the host to a processor, many under way (aim 16 cycles)\n";
+    for m in &figures.messages {
+        text += &format!(
+            "  {:<9} {:.2} cycles a round: {:.2} beats of the stream to the card, {:.2} stalls\n",
+            m.way, m.cycles, m.beats, m.stalls
+        );
+    }
+    let q = &figures.queues;
+    text += "registers and MFA queues (aim one operation a cycle)\n";
+    text += &format!(
+        "  {:<9} a register read takes the host {} cycles, a processor {}\n",
+        q.preset, q.host_read, q.core_read
+    );
+    text += &format!(
+        "  {:<9} operations per cycle: host pushes {:.3}, pops {:.3}; processors push {:.3}, pop {:.3}\n",
+        "", q.host_push, q.host_pop, q.core_push, q.core_pop
+    );
     text += "bridge, one tick a cycle, against a loop in C++ (aim 0.95)\n";
     for b in &figures.bridge {
         text += &format!("  {:<9} {:.3}  ({:.0} and {:.0} cycles/s)\n", b.preset, b.ratio, b.tick, b.cpp_loop);

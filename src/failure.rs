@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ::cosim::capture::CaptureError;
 use ::cosim::card::CardError;
+use ::cosim::cores::MachineError;
 use ::cosim::vectors::VectorError;
 use abi::params::ParamsError;
 
@@ -41,6 +42,9 @@ pub enum Failure {
     /// The card broke a law in cosimulation.
     #[error("the card failed: {0}")]
     Card(#[from] CardError),
+    /// The card broke a law in a measurement.
+    #[error("the card failed: {0}")]
+    Machine(#[from] MachineError),
     /// The gateware could not be printed.
     #[error("the gateware cannot be printed: {0}")]
     Emit(#[from] hdl::emit::EmitError),
@@ -53,7 +57,7 @@ impl Failure {
     /// 1 if a check failed, 2 if the command could not do its work.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Check(_) | Self::Card(_) => 1,
+            Self::Check(_) | Self::Card(_) | Self::Machine(_) => 1,
             _ => 2,
         }
     }

@@ -197,16 +197,17 @@ fn one_hash_is_computed_by_model_and_card() {
 }
 
 #[test]
-fn emit_writes_verilog_file_list_and_register_map() {
+fn emit_writes_verilog_file_list_and_the_register_map_in_three_languages() {
     let folder = TempDir::new().unwrap();
     let output = pointsman(folder.path(), &["emit", "--preset", "n3w128", "-o", "out/here"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let read = |name: &str| fs::read_to_string(folder.path().join("out/here").join(name)).unwrap();
     assert!(read("nic.v").contains("module nic (") && read("nic.v").contains("[127:0] rx_tdata"));
     assert!(read("nic.f").lines().any(|line| line == "nic.v"));
-    assert!(read("registers.md").contains("| 0x10020 | `HASH_CONTROL` | 31:0 | RW |"));
+    assert!(read("registers.md").contains("| 0x10020 | `HASH_CONTROL` | 31:0 | RW | reads |"));
     assert!(read("pointsman_registers.h").contains("#define POINTSMAN_HOST_RETA(i) (0x10200u + 4u * (i))"));
-    assert_eq!(fs::read_dir(folder.path().join("out/here")).unwrap().count(), 4);
+    assert!(read("pointsman.svd").contains("<name>HASH_CONTROL</name>"));
+    assert_eq!(fs::read_dir(folder.path().join("out/here")).unwrap().count(), 5);
 }
 
 #[test]
@@ -233,5 +234,5 @@ fn every_command_of_the_readme_runs() {
         assert_eq!(output.status.code(), Some(0), "{command}: {}", text(&output.stderr));
         run += 1;
     }
-    assert_eq!(run, 7);
+    assert_eq!(run, 8);
 }

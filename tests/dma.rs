@@ -5,7 +5,7 @@ use abi::params::NicParams;
 use cosim::cores::MachineError;
 use cosim::dma_traffic::score::Tally;
 use cosim::dma_traffic::{About, Lie, Outcome, Plan, TrafficError, run};
-use cosim::measure::{Direction, dma_throughput};
+use cosim::measure::copies::{Direction, throughput};
 use cosim::mutate::seed;
 use cosim::root_complex::Fault;
 
@@ -92,7 +92,7 @@ fn the_same_seed_gives_the_same_cycles_and_another_does_not() {
 
 #[test]
 fn a_lie_about_a_report_or_a_byte_is_noticed() {
-    let with = |report, about| Plan { descriptors: 300, lie: Some(Lie { report, about }), ..plan(0x99) };
+    let with = |report, about| Plan { descriptors: 600, lie: Some(Lie { report, about }), ..plan(0x99) };
     let mut noticed = 0;
     for report in [20, 120] {
         play(PRESETS[0].0, &with(report, About::OnTime));
@@ -111,7 +111,7 @@ fn a_lie_about_a_report_or_a_byte_is_noticed() {
 fn long_copies_take_nearly_every_cycle() {
     for (preset, _) in PRESETS {
         for direction in Direction::ALL {
-            let share = dma_throughput(card(preset), direction).unwrap();
+            let share = throughput(card(preset), direction).unwrap();
             println!("{preset}, {direction}: {share:.3} of one beat per cycle");
             assert!(share >= 0.95 && share <= 1.0, "{preset}, {direction}: {share:.3}");
         }

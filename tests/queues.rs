@@ -4,7 +4,7 @@ use abi::csr::{core, host};
 use abi::dma::{Descriptor, Window, control};
 use abi::receive::EMPTY;
 use cosim::cores::{Frames, Machine};
-use cosim::measure_mfa::{Way, inbound_rounds};
+use cosim::measure::messages::{Way, inbound_rounds};
 use cosim::mutate::seed;
 use cosim::queue_traffic::{Lie, Outcome, Settings, TrafficError, run};
 use cosim::root_complex::Config;

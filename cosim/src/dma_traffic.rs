@@ -281,7 +281,9 @@ impl Traffic {
 
     /// A list to push, if it is time.
     fn next_list(&mut self, channel: usize, mfa: Option<(Queue, u32)>) -> Option<List> {
-        let room = (abi::dma::DEPTH - self.score.credit_used(channel)).min(self.quota[channel]);
+        // A report that came too early still has its credit.
+        let told = usize::from(self.told.is_some() && channel == self.agents.len());
+        let room = (abi::dma::DEPTH - told - self.score.credit_used(channel)).min(self.quota[channel]);
         if room == 0 {
             return None;
         }

@@ -11,7 +11,6 @@ pub mod core_memory;
 pub mod cores;
 pub mod dma_traffic;
 pub mod measure;
-pub mod measure_mfa;
 pub mod memory;
 pub mod mutate;
 pub mod processor;

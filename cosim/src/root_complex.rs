@@ -241,6 +241,9 @@ impl RootComplex {
     pub fn sample(&mut self, cycle: u64, rx_ready: bool, tx: Option<&Beat>) -> Result<(), Violation> {
         if self.shown && rx_ready {
             self.shown = false;
+            if let Some((tag, number)) = self.sending.as_mut().and_then(|outgoing| outgoing.frees.take()) {
+                self.reads.free(tag, number);
+            }
             if self.beats.pop_front().is_some_and(|beat| beat.last) {
                 self.sent(cycle);
             }
@@ -268,9 +271,6 @@ impl RootComplex {
     /// The TLP's last beat was taken.
     fn sent(&mut self, cycle: u64) {
         let Some(outgoing) = self.sending.take() else { return };
-        if let Some((tag, number)) = outgoing.frees {
-            self.reads.free(tag, number);
-        }
         self.host.sent(cycle, &Queued { asks: outgoing.asks, posted: outgoing.posted });
     }
 

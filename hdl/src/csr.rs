@@ -58,7 +58,7 @@
 //! | `out_posted`         | out | 1     | the outbound post queue is not empty                                          |
 //! | `in_waits_i`         | out | 1     | the inbound free queue of processor i is not empty                            |
 //! | `host_irq`           | out | 1     | I2O's level interrupt: the outbound post queue is not empty, and not masked   |
-//! | `error_e`            | in  | 1     | error e of ERROR_STATUS happens, e in 0..10 |
+//! | `error_k`            | in  | 1     | error k of ERROR_STATUS happens, k in 0..10 |
 //! | `refused_mfa`        | in  | 32    | the MFA that error 0 is about                                                 |
 //! | `error_pending`      | out | 1     | a bit of ERROR_STATUS is set                                                  |
 //! | `ring_i`             | in  | 1     | processor i rings                                                             |

@@ -424,20 +424,20 @@ impl Logic for DmaRetire {
         }
         self.post_mfa.next = self.mfa_now.q.val();
 
-        self.reports.next = !self.more.q.val();
-        self.lists.write_enable.next = self.retires.val() & self.more.q.val();
-        self.lists.write_address.next = self.channel.q.val();
-        self.lists.write_data.next =
-            (bit_cast::<24, 4>(self.status.q.val()) << 20) | bit_cast::<24, 20>(self.bytes.q.val());
-        self.store.next = self.retires.val() & !self.more.q.val();
-        self.store_channel.next = self.channel.q.val();
-        self.store_position.next = self.report_place.q.val();
-        // The verdict on the MFA is reported in the cycle in which it comes.
+        // The verdict on the MFA is noted in the cycle in which it comes.
         self.refused.next = self.posted.val() & self.post_refused.val();
         self.outcome.next = self.status.q.val();
         if self.refused.val() {
             self.outcome.next = self.mfa_refused.val();
         }
+        self.reports.next = !self.more.q.val();
+        self.lists.write_enable.next = self.retires.val() & self.more.q.val();
+        self.lists.write_address.next = self.channel.q.val();
+        self.lists.write_data.next =
+            (bit_cast::<24, 4>(self.outcome.val()) << 20) | bit_cast::<24, 20>(self.bytes.q.val());
+        self.store.next = self.retires.val() & !self.more.q.val();
+        self.store_channel.next = self.channel.q.val();
+        self.store_position.next = self.report_place.q.val();
         self.store_data.next = (bit_cast::<64, 32>(self.context_now.q.val()) << 32)
             | (bit_cast::<64, 4>(self.outcome.val()) << 20)
             | bit_cast::<64, 20>(self.bytes.q.val());

@@ -22,7 +22,7 @@
 //! | `message_ready`   | in  | 1     | the message is taken                                                              |
 //!
 //! Latency: a message is offered at most V + [`FETCH`] cycles after it became due, if no other is. Throughput: a message per [`FETCH`] +
-//! 2 cycles or more. Reset masks every vector and forgets what is due; addresses and data are not reset.
+//! 2 cycles or more. Reset masks every vector and forgets what is due; held for [`RESET_CYCLES`] cycles it fills the table with zeros.
 //! Implements: PCI Local Bus Specification 3.0, 6.8.2 (table and pending bit array); ¶69.6 (the host is interrupted).
 
 use rust_hdl_core::prelude::*;
@@ -35,6 +35,9 @@ use crate::msix_vector::{self, MsixVector};
 
 /// Cycles from `word` to `rdata`: read, register.
 pub const READ_LATENCY: usize = 2;
+
+/// Cycles that `reset` must be held for the table to be all zeros.
+pub const RESET_CYCLES: usize = 256;
 
 /// Cycles from the level of a vector whose turn it is to its message.
 pub const FETCH: usize = msix_vector::LATENCY + 7;
@@ -67,6 +70,9 @@ pub struct Msix {
     in_table: Signal<Local, Bit>,
     in_control: Signal<Local, Bit>,
     stores: Signal<Local, Bit>,
+    clear_place: DFF<Bits<8>>,
+    store_place: Signal<Local, Bits<8>>,
+    store_data: Signal<Local, Bits<32>>,
     mask_read: Signal<Local, Bit>,
     read_mask: DFF<Bit>,
     read_control: DFF<Bit>,
@@ -142,6 +148,9 @@ impl Msix {
             in_table: Default::default(),
             in_control: Default::default(),
             stores: Default::default(),
+            clear_place: Default::default(),
+            store_place: Default::default(),
+            store_data: Default::default(),
             mask_read: Default::default(),
             read_mask: Default::default(),
             read_control: Default::default(),
@@ -176,7 +185,7 @@ impl Msix {
 impl Logic for Msix {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, read_mask, read_control, read_nothing, read, off, prescaler, tick);
+        dff_setup!(self, clock, clear_place, read_mask, read_control, read_nothing, read, off, prescaler, tick);
         dff_setup!(self, clock, step, index, looked_at, requested, stale, fetched, low, high, data, valid);
         self.entries.clock.next = self.clock.val();
         self.shadow.clock.next = self.clock.val();
@@ -185,12 +194,20 @@ impl Logic for Msix {
         self.in_table.next = self.word.val().get_bits::<6>(2) <= self.last.val();
         self.in_control.next = self.word.val().get_bits::<2>(0) == 3;
         self.stores.next = self.write.val() & self.in_table.val();
-        self.entries.write_enable.next = self.stores.val();
-        self.entries.write_address.next = self.word.val();
-        self.entries.write_data.next = self.wdata.val();
-        self.shadow.write_enable.next = self.stores.val();
-        self.shadow.write_address.next = self.word.val();
-        self.shadow.write_data.next = self.wdata.val();
+        // In reset every word becomes 0.
+        self.clear_place.d.next = self.clear_place.q.val() + self.reset.val();
+        self.store_place.next = self.word.val();
+        self.store_data.next = self.wdata.val();
+        if self.reset.val() {
+            self.store_place.next = self.clear_place.q.val();
+            self.store_data.next = 0.into();
+        }
+        self.entries.write_enable.next = self.stores.val() | self.reset.val();
+        self.entries.write_address.next = self.store_place.val();
+        self.entries.write_data.next = self.store_data.val();
+        self.shadow.write_enable.next = self.stores.val() | self.reset.val();
+        self.shadow.write_address.next = self.store_place.val();
+        self.shadow.write_data.next = self.store_data.val();
         self.shadow.read_address.next = self.word.val();
         self.mask_read.next = false;
         for v in 0..self._vectors {

@@ -79,6 +79,7 @@ use crate::verdict_queue::{self, VerdictQueue};
 
 /// Every block that fills or clears a memory in reset has the time for it.
 const _: () = assert!(RESET_CYCLES >= reta::RESET_CYCLES && RESET_CYCLES >= stats::RESET_CYCLES);
+const _: () = assert!(RESET_CYCLES >= dma::RESET_CYCLES && RESET_CYCLES >= msix::RESET_CYCLES);
 
 /// The register file waits as long for its answers as those take.
 const _: () = assert!(

@@ -88,7 +88,7 @@ impl Draw {
                 };
                 if self.dice.percent(5) {
                     // Not aligned, or of a frame that does not exist.
-                    element.descriptor.mfa ^= self.dice.pick(&[0x10, 0x20, 0x0800_0000]);
+                    element.descriptor.mfa ^= self.dice.pick(&[0x10, 0x20, 0x0080_0000]);
                     refused_mfa = true;
                 }
                 (posts, frame) = (Some((queue, element.descriptor.mfa)), mfa);

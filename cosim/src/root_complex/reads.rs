@@ -30,7 +30,7 @@ struct Pending {
 pub struct Reads {
     /// By number, the oldest first.
     pending: BTreeMap<u64, Pending>,
-    /// Tags in use: from the request to the last beat of the last completion.
+    /// Tags in use: from the request to the header of the last completion.
     tags: BTreeMap<u16, u64>,
     count: u64,
     again: Option<Outgoing>,
@@ -52,7 +52,7 @@ impl Reads {
         self.again.is_some()
     }
 
-    /// The last beat of a last completion was taken.
+    /// The header of a last completion was taken: what is asked next with this tag is answered behind it.
     pub fn free(&mut self, tag: u16, number: u64) {
         if self.tags.get(&tag) == Some(&number) {
             self.tags.remove(&tag);
@@ -160,6 +160,8 @@ impl Pending {
         // A fault of one completion among several comes at any of them.
         let shows = !self.showed && (ends || percent(rng, 50));
         if let (Some(fault), true, Kind::Completion(c)) = (self.fault, shows, &mut tlp.kind) {
+            // Never so few that it would be the end: the tag would be the card's again.
+            let wrong = |by| if left + by > 4096 { left - by } else { left + by };
             let refuse = |c: &mut Completion, status| {
                 c.status = status;
                 c.data.clear();
@@ -176,10 +178,10 @@ impl Pending {
                 Fault::Poisoned => tlp.attributes.poisoned = true,
                 Fault::WrongLength => lies = true,
                 Fault::WrongCount => match rng.next_u32() % 3 {
-                    0 => c.bytes = c.bytes % 4096 + 1,
+                    0 => c.bytes = wrong(1),
                     1 => c.lower ^= 0x24,
                     _ if c.data.len() > DW => c.data.truncate(c.data.len() - DW),
-                    _ => c.bytes = c.bytes % 4096 + 4,
+                    _ => c.bytes = wrong(4),
                 },
                 Fault::Stray | Fault::Dropped | Fault::Delayed | Fault::Duplicated => {}
             }
