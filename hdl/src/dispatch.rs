@@ -24,7 +24,8 @@
 //! | `mem_waddr_i`      | out | 32    | byte address, a multiple of W/8                                            |
 //! | `mem_wdata`        | out | W     | bytes, for all processors alike                                            |
 //! | `mem_wstrb`        | out | W/8   | lanes to write                                                             |
-//! | `count_c`          | out | 15    | what counter c grows by; reset value 0                                     |
+//! | `count_c`          | out | 1     | counter c grows by one; reset value 0                                      |
+//! | `bytes_k`          | out | 15    | what the counter of all bytes (k = 0) or of those of processor k - 1 grows by |
 //!
 //! Latency: [`LATENCY`] cycle to the memory ports; a frame is posted in the cycle in which its last beat is written or later. Throughput:
 //! one beat per cycle, one frame per cycle if frames are one beat long. Never stalls.
@@ -75,7 +76,8 @@ pub struct Dispatch<const W: usize, const KEEP: usize> {
     pub mem_waddr: Vec<Signal<Out, Bits<32>>>,
     pub mem_wdata: Signal<Out, Bits<W>>,
     pub mem_wstrb: Signal<Out, Bits<KEEP>>,
-    pub count: Vec<Signal<Out, Bits<15>>>,
+    pub count: Vec<Signal<Out, Bit>>,
+    pub bytes: Vec<Signal<Out, Bits<15>>>,
     // What the frame's verdict says.
     targets: Signal<Local, Bits<16>>,
     frame_class: Signal<Local, Bits<3>>,
@@ -164,6 +166,7 @@ impl<const W: usize, const KEEP: usize> Dispatch<W, KEEP> {
             mem_wdata: Default::default(),
             mem_wstrb: Default::default(),
             count: many(num_counters(processors)),
+            bytes: many(processors + 1),
             targets: Default::default(),
             frame_class: Default::default(),
             status: Default::default(),
@@ -311,35 +314,27 @@ impl<const W: usize, const KEEP: usize> Logic for Dispatch<W, KEEP> {
             self.ended_post_full[i].d.next = self.good.val() & self.post_full[i].val();
         }
         for c in 0..self._counters {
-            self.count[c].next = 0.into();
+            self.count[c].next = false;
         }
+        self.count[0].next = self.ended.q.val();
+        self.bytes[0].next = 0.into();
         if self.ended.q.val() {
-            self.count[0].next = 1.into();
-            self.count[1].next = bit_cast::<15, 14>(self.ended_length.q.val());
-            if self.ended_delivered.q.val() {
-                self.count[2].next = 1.into();
-            }
-            for d in 0..6 {
-                if self.ended_dropped[d].q.val() {
-                    self.count[d + 3].next = 1.into();
-                }
-            }
-            for c in 0..8 {
-                if self.ended_class.q.val() == c.to_bits() {
-                    self.count[c + 16].next = 1.into();
-                }
-            }
-            for i in 0..self._processors {
-                if self.ended_gets[i].q.val() {
-                    self.count[4 * i + 32].next = 1.into();
-                    self.count[4 * i + 33].next = bit_cast::<15, 14>(self.ended_length.q.val());
-                }
-                if self.ended_no_buffer[i].q.val() {
-                    self.count[4 * i + 34].next = 1.into();
-                }
-                if self.ended_post_full[i].q.val() {
-                    self.count[4 * i + 35].next = 1.into();
-                }
+            self.bytes[0].next = bit_cast::<15, 14>(self.ended_length.q.val());
+        }
+        self.count[2].next = self.ended.q.val() & self.ended_delivered.q.val();
+        for d in 0..6 {
+            self.count[d + 3].next = self.ended.q.val() & self.ended_dropped[d].q.val();
+        }
+        for c in 0..8 {
+            self.count[c + 16].next = self.ended.q.val() & (self.ended_class.q.val() == c.to_bits());
+        }
+        for i in 0..self._processors {
+            self.count[4 * i + 32].next = self.ended.q.val() & self.ended_gets[i].q.val();
+            self.count[4 * i + 34].next = self.ended.q.val() & self.ended_no_buffer[i].q.val();
+            self.count[4 * i + 35].next = self.ended.q.val() & self.ended_post_full[i].q.val();
+            self.bytes[i + 1].next = 0.into();
+            if self.ended.q.val() & self.ended_gets[i].q.val() {
+                self.bytes[i + 1].next = bit_cast::<15, 14>(self.ended_length.q.val());
             }
         }
     }

@@ -45,6 +45,8 @@
 
 use std::thread;
 
+use std::iter;
+
 use abi::csr::host::counters;
 use abi::limits::RESET_CYCLES;
 use abi::params::NicParams;
@@ -230,7 +232,10 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
     pub fn new(params: NicParams) -> Self {
         assert!(W == params.width() && CHUNK == chunk(W));
         let n = params.processors();
-        let counters = counters::FIRST_PROCESSOR + counters::PER_PROCESSOR * n;
+        let first = |i| counters::FIRST_PROCESSOR + counters::PER_PROCESSOR * i;
+        let counters = first(n);
+        let of_processor = |i| [first(i) + counters::PROCESSOR_BYTES, first(i) + counters::PROCESSOR_SENT_BYTES];
+        let byte_counters: Vec<usize> = iter::once(counters::BYTES).chain((0..n).flat_map(of_processor)).collect();
         Self {
             clock: Default::default(),
             reset: Default::default(),
@@ -291,7 +296,7 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             tlp_egress: Default::default(),
             index: (0..n).map(|i| Constant::new(((n << 8 | i) as u64).to_bits())).collect(),
             csr: Csr::new(params),
-            stats: Stats::new(counters),
+            stats: Stats::new(counters, &byte_counters),
             _processors: n,
             _counters: counters,
         }
@@ -681,15 +686,15 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.stats.reset.next = self.reset.val();
         self.stats.read_index.next = self.csr.total_index.val();
         for c in 0..self._counters {
-            self.stats.grow[c].next = 0.into();
             self.stats.pulse[c].next = false;
         }
         for c in 0..9 {
-            self.stats.grow[c].next = self.dispatch.count[c].val();
+            self.stats.pulse[c].next = self.dispatch.count[c].val();
         }
         for c in 16..24 {
-            self.stats.grow[c].next = self.dispatch.count[c].val();
+            self.stats.pulse[c].next = self.dispatch.count[c].val();
         }
+        self.stats.bytes[0].next = self.dispatch.bytes[0].val();
         self.stats.pulse[9].next = self.tlp_ingress.malformed.val();
         self.stats.pulse[10].next = self.completer.unsupported.val();
         self.stats.pulse[24].next = self.completer.dropped.val();
@@ -702,10 +707,11 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.stats.pulse[15].next = self.tlp_egress.message_ready.val();
         for i in 0..self._processors {
             for k in 0..4 {
-                self.stats.grow[8 * i + k + 32].next = self.dispatch.count[4 * i + k + 32].val();
+                self.stats.pulse[8 * i + k + 32].next = self.dispatch.count[4 * i + k + 32].val();
             }
             self.stats.pulse[8 * i + 36].next = self.transmit.sent[i].val();
-            self.stats.grow[8 * i + 37].next = self.transmit.sent_bytes[i].val();
+            self.stats.bytes[2 * i + 1].next = self.dispatch.bytes[i + 1].val();
+            self.stats.bytes[2 * i + 2].next = self.transmit.sent_bytes[i].val();
             self.stats.pulse[8 * i + 38].next = self.core_port[i].refused.val();
         }
     }

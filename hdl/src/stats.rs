@@ -2,16 +2,16 @@
 //!
 //! Each counter has a small accumulator of its own; a sweep visits one counter a cycle and adds its accumulator to the total in RAM. A
 //! total is read in one piece and lags its events by at most one sweep. While `reset` is high the totals are cleared, one a cycle, so
-//! reset must last [`RESET_CYCLES`] cycles.
+//! reset must last [`RESET_CYCLES`] cycles. Most counters count events; a few, named to [`Stats::new`], count bytes.
 //!
-//! | port         | dir | width | meaning                                                    |
-//! |--------------|-----|-------|------------------------------------------------------------|
-//! | `grow_c`     | in  | 15    | what counter c grows by in this cycle                      |
-//! | `pulse_c`    | in  | 1     | one more of what counter c counts                          |
-//! | `read_index` | in  | 8     | counter to read                                            |
-//! | `read_total` | out | 64    | its total, one cycle later; 0 for one that does not exist  |
+//! | port         | dir | width | meaning                                                      |
+//! |--------------|-----|-------|--------------------------------------------------------------|
+//! | `pulse_c`    | in  | 1     | one more of what counter c counts; 0 for a counter of bytes  |
+//! | `bytes_k`    | in  | 15    | what the k-th counter of bytes grows by in this cycle        |
+//! | `read_index` | in  | 8     | counter to read                                              |
+//! | `read_total` | out | 64    | its total, one cycle later; 0 for one that does not exist    |
 //!
-//! Throughput: every counter may grow every cycle by up to 64, and by 9,216 once a sweep.
+//! Throughput: an event per cycle and counter; of bytes 64 per cycle, and 9,216 more once a sweep.
 
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -27,16 +27,17 @@ pub const RESET_CYCLES: usize = 256;
 pub struct Stats {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
-    pub grow: Vec<Signal<In, Bits<15>>>,
     pub pulse: Vec<Signal<In, Bit>>,
+    pub bytes: Vec<Signal<In, Bits<15>>>,
     pub read_index: Signal<In, Bits<8>>,
     pub read_total: Signal<Out, Bits<64>>,
     // Two copies: one port sweeps, the other answers the host.
     totals: Memory<64, 8>,
     shadow: Memory<64, 8>,
-    more: Vec<Signal<Local, Bits<15>>>,
+    events: Vec<DFF<Bits<8>>>,
     pending: Vec<DFF<Bits<15>>>,
     sweep: DFF<Bits<8>>,
+    picked_events: Signal<Local, Bits<8>>,
     picked: DFF<Bits<15>>,
     picked_index: DFF<Bits<8>>,
     old: DFF<Bits<64>>,
@@ -50,27 +51,30 @@ pub struct Stats {
     /// Which of the three stages between sweep and sum hold something of this run.
     filled: DFF<Bits<3>>,
     last: Constant<Bits<8>>,
+    places: Vec<Constant<Bits<8>>>,
     _counters: usize,
+    _of_bytes: usize,
 }
 
 impl Stats {
-    /// `counters` counters, at most 160.
-    pub fn new(counters: usize) -> Self {
+    /// `counters` counters, at most 160; those numbered in `of_bytes` count bytes.
+    pub fn new(counters: usize, of_bytes: &[usize]) -> Self {
         // Between two visits of a counter: as many cycles as there are counters at 64 bytes a cycle, and the frame that ends then.
         assert!(counters <= 160 && 160 * 64 + abi::limits::MAX_FRAME < 1 << 15);
         Self {
             clock: Default::default(),
             reset: Default::default(),
-            grow: many(counters),
             pulse: many(counters),
-            more: many(counters),
+            bytes: many(of_bytes.len()),
             read_index: Default::default(),
             read_total: Default::default(),
             // A sum is written long before its counter is visited again; the host may as well see the old total.
             totals: Memory::new(256, Collision::Discarded),
             shadow: Memory::new(256, Collision::OldData),
-            pending: many(counters),
+            events: many(counters),
+            pending: many(of_bytes.len()),
             sweep: Default::default(),
+            picked_events: Default::default(),
             picked: Default::default(),
             picked_index: Default::default(),
             old: Default::default(),
@@ -83,7 +87,9 @@ impl Stats {
             write_total: Default::default(),
             filled: Default::default(),
             last: Constant::new((counters as u64 - 1).to_bits()),
+            places: of_bytes.iter().map(|place| Constant::new((*place as u64).to_bits())).collect(),
             _counters: counters,
+            _of_bytes: of_bytes.len(),
         }
     }
 }
@@ -101,21 +107,32 @@ impl Logic for Stats {
             self.sweep.d.next = 0.into();
         }
         self.totals.read_address.next = self.sweep.q.val();
-        self.picked.d.next = 0.into();
+        self.picked_events.next = 0.into();
         self.picked_index.d.next = self.sweep.q.val();
         for c in 0..self._counters {
-            self.pending[c].clock.next = self.clock.val();
-            self.more[c].next = self.grow[c].val();
-            if self.pulse[c].val() {
-                self.more[c].next = self.grow[c].val() + 1;
-            }
-            self.pending[c].d.next = self.pending[c].q.val() + self.more[c].val();
+            self.events[c].clock.next = self.clock.val();
+            self.events[c].d.next = self.events[c].q.val() + self.pulse[c].val();
             if self.sweep.q.val() == c.to_bits() {
-                self.picked.d.next = self.pending[c].q.val();
-                self.pending[c].d.next = self.more[c].val();
+                self.picked_events.next = self.events[c].q.val();
+                self.events[c].d.next = 0.into();
+                if self.pulse[c].val() {
+                    self.events[c].d.next = 1.into();
+                }
             }
             if self.reset.val() {
-                self.pending[c].d.next = 0.into();
+                self.events[c].d.next = 0.into();
+            }
+        }
+        self.picked.d.next = bit_cast::<15, 8>(self.picked_events.val());
+        for k in 0..self._of_bytes {
+            self.pending[k].clock.next = self.clock.val();
+            self.pending[k].d.next = self.pending[k].q.val() + self.bytes[k].val();
+            if self.sweep.q.val() == self.places[k].val() {
+                self.picked.d.next = self.pending[k].q.val();
+                self.pending[k].d.next = self.bytes[k].val();
+            }
+            if self.reset.val() {
+                self.pending[k].d.next = 0.into();
             }
         }
 
@@ -147,5 +164,66 @@ impl Logic for Stats {
 
         self.shadow.read_address.next = self.read_index.val();
         self.read_total.next = self.shadow.read_data.val();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::emit::emit;
+    use crate::random::Random;
+
+    const COUNTERS: usize = 11;
+    const OF_BYTES: [usize; 2] = [1, 7];
+
+    fn edge(dut: &mut Stats) {
+        for level in [true, false] {
+            dut.clock.next = level.into();
+            assert!(simulate(dut, 10));
+        }
+    }
+
+    fn total(dut: &mut Stats, counter: usize) -> u64 {
+        dut.read_index.next = (counter as u64).to_bits();
+        edge(dut);
+        dut.read_total.val().to_u64()
+    }
+
+    #[test]
+    fn every_event_and_every_byte_is_counted() {
+        let mut dut = Stats::new(COUNTERS, &OF_BYTES);
+        dut.connect_all();
+        let mut random = Random::seeded(3);
+        for _ in 0..2 {
+            dut.reset.next = true;
+            (0..RESET_CYCLES).for_each(|_| edge(&mut dut));
+            dut.reset.next = false;
+            let mut expected = [0; COUNTERS];
+            for cycle in 0..3000 {
+                for c in 0..COUNTERS {
+                    let pulse = !OF_BYTES.contains(&c) && (c == 0 || random.below(3) == 0);
+                    dut.pulse[c].next = pulse;
+                    expected[c] += u64::from(pulse);
+                }
+                for (k, place) in OF_BYTES.into_iter().enumerate() {
+                    let bytes = if cycle % 160 == 0 { 9216 } else { 64 - k as u64 * random.below(64) };
+                    dut.bytes[k].next = bytes.to_bits();
+                    expected[place] += bytes;
+                }
+                edge(&mut dut);
+            }
+            dut.pulse.iter_mut().for_each(|pulse| pulse.next = false);
+            dut.bytes.iter_mut().for_each(|bytes| bytes.next = 0.into());
+            (0..2 * COUNTERS + 4).for_each(|_| edge(&mut dut));
+            for (counter, count) in expected.into_iter().enumerate() {
+                assert_eq!(total(&mut dut, counter), count, "counter {counter}");
+            }
+            assert_eq!(total(&mut dut, COUNTERS), 0, "none");
+        }
+    }
+
+    #[test]
+    fn it_can_be_printed() {
+        emit(&mut Stats::new(160, &[1, 33]), "stats").expect("printed");
     }
 }

@@ -130,7 +130,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "request_decode": hdl::request_decode::RequestDecode::<64>::new(4),
         "request_steps": hdl::request_steps::RequestSteps::<64>::default(),
         "reta": hdl::reta::Reta::new(4),
-        "stats": hdl::stats::Stats::new(64),
+        "stats": hdl::stats::Stats::new(64, &[1, 33]),
         "stream": hdl::stream::FrameIngress::<64, 8>::default(),
         "tlp_egress": hdl::tlp_egress::TlpEgress::<64>::default(),
         "tlp_ingress": hdl::tlp_ingress::TlpIngress::<64>::default(),
