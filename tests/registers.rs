@@ -222,6 +222,11 @@ fn every_word(bus: &mut Bus, space: &'static Space, number: Option<usize>) -> us
                 write(bus, offset, u32::MAX);
                 assert_eq!(read(bus, offset), 0, "{name}: ones take nothing back that is not there");
             }
+            (Access::WriteOnly, Hardware::Reads) => {
+                write(bus, offset, u32::MAX);
+                assert_eq!(read(bus, offset), 0, "{name} is write only");
+                write(bus, offset, 0);
+            }
             (Access::WriteOnly | Access::WriteToPush | Access::PopAndPush, _) => {}
         }
         checked += 1;

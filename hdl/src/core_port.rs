@@ -57,9 +57,10 @@
 //! | `dma_take`           | out | 1     | it is taken |
 //! | `busy`               | out | 1     | BUSY |
 //! | `busy_all`           | in  | 16    | BUSY_ALL |
-//! | `send_to_j`          | out | 1     | wants to send `message` to processor j, until it is done |
-//! | `send_done_j`        | in  | 1     | it is done |
-//! | `send_refused_j`     | in  | 1     | with it: it was refused, the queue was full |
+//! | `sends`              | out | 1     | wants to send `message`, until it is done |
+//! | `send_to`            | out | 16    | bit j: to processor j |
+//! | `send_done`          | in  | 1     | it is done |
+//! | `send_refused`       | in  | 1     | with it: it was refused, the queue was full |
 //! | `message`            | out | 128   | the message: kind, address, length, context |
 //! | `sent_level_j`       | in  | 5     | messages from this processor that wait for processor j |
 //! | `take`               | out | 1     | takes the oldest message from processor `take_ring` |
@@ -203,9 +204,10 @@ pub struct CorePort {
     pub dma_take: Signal<Out, Bit>,
     pub busy: Signal<Out, Bit>,
     pub busy_all: Signal<In, Bits<16>>,
-    pub send_to: Vec<Signal<Out, Bit>>,
-    pub send_done: Vec<Signal<In, Bit>>,
-    pub send_refused: Vec<Signal<In, Bit>>,
+    pub sends: Signal<Out, Bit>,
+    pub send_to: Signal<Out, Bits<16>>,
+    pub send_done: Signal<In, Bit>,
+    pub send_refused: Signal<In, Bit>,
     pub message: Signal<Out, Bits<128>>,
     pub sent_level: Vec<Signal<In, Bits<5>>>,
     pub take: Signal<Out, Bit>,
@@ -224,6 +226,7 @@ pub struct CorePort {
     entry: Signal<Local, Posted>,
     descriptor: Signal<Local, Descriptor>,
     sending: Signal<Local, Message>,
+    targets: Concat<16>,
     send_words: Signal<Local, SendWords>,
     in_levels: Levels,
     out_levels: Levels,
@@ -243,11 +246,11 @@ pub struct CorePort {
     report_context: DFF<Bits<32>>,
     taken: DFF<Bits<128>>,
     last_refused: DFF<Bits<32>>,
-    rx_refused: DFF<Bits<32>>,
-    tx_refused: DFF<Bits<32>>,
-    mfas_refused: DFF<Bits<32>>,
-    dma_refused: DFF<Bits<32>>,
-    messages_refused: DFF<Bits<32>>,
+    rx_refused: DFF<Bits<16>>,
+    tx_refused: DFF<Bits<16>>,
+    mfas_refused: DFF<Bits<16>>,
+    dma_refused: DFF<Bits<16>>,
+    messages_refused: DFF<Bits<16>>,
     rx_error: Signal<Local, Bit>,
     tx_error: Signal<Local, Bit>,
     dma_error: Signal<Local, Bit>,
@@ -383,9 +386,10 @@ impl CorePort {
             dma_take: Default::default(),
             busy: Default::default(),
             busy_all: Default::default(),
-            send_to: many(processors),
-            send_done: many(processors),
-            send_refused: many(processors),
+            sends: Default::default(),
+            send_to: Default::default(),
+            send_done: Default::default(),
+            send_refused: Default::default(),
             message: Default::default(),
             sent_level: many(processors),
             take: Default::default(),
@@ -404,6 +408,7 @@ impl CorePort {
             entry: Default::default(),
             descriptor: Default::default(),
             sending: Default::default(),
+            targets: Default::default(),
             send_words: Default::default(),
             in_levels: Default::default(),
             out_levels: Default::default(),
@@ -499,7 +504,7 @@ impl Logic for CorePort {
         self.registers.driven[3].next = self.taken_status.q.val();
         self.registers.driven[4].next = self.taken_hash.q.val();
         self.registers.driven[5].next = bit_cast::<32, 9>(self.posted.level.val());
-        self.registers.driven[6].next = self.rx_refused.q.val();
+        self.registers.driven[6].next = bit_cast::<32, 16>(self.rx_refused.q.val());
 
         // Transmit.
         self.send_words.next.post = self.registers.data.val();
@@ -513,7 +518,7 @@ impl Logic for CorePort {
         if self.sent_valid.val() {
             self.registers.driven[8].next = self.sent.val();
         }
-        self.registers.driven[9].next = self.tx_refused.q.val();
+        self.registers.driven[9].next = bit_cast::<32, 16>(self.tx_refused.q.val());
 
         // Time. The high word is held by the read of the low one.
         self.registers.driven[11].next = self.clock_time.val().get_bits::<32>(0);
@@ -542,7 +547,7 @@ impl Logic for CorePort {
         self.registers.driven[13].next = 0.into();
         self.registers.driven[14].next = self.inbound_head.val();
         self.registers.driven[15].next = self.in_levels.value.val();
-        self.registers.driven[16].next = self.mfas_refused.q.val();
+        self.registers.driven[16].next = bit_cast::<32, 16>(self.mfas_refused.q.val());
         self.registers.driven[17].next = self.last_refused.q.val();
         self.registers.driven[18].next = self.outbound_mfa.val();
         self.registers.driven[19].next = 0.into();
@@ -572,7 +577,7 @@ impl Logic for CorePort {
             self.registers.driven[25].next = self.dma_done.val().get_bits::<32>(0);
         }
         self.registers.driven[26].next = self.report_context.q.val();
-        self.registers.driven[27].next = self.dma_refused.q.val();
+        self.registers.driven[27].next = bit_cast::<32, 16>(self.dma_refused.q.val());
 
         // Messages.
         self.busy.next = self.registers.value[13].val().get_bit(0);
@@ -586,18 +591,14 @@ impl Logic for CorePort {
         self.held.next = (self.registers.read[18].val() & !self.take_outbound_done.val())
             | (self.registers.wrote[19].val() & !self.post_outbound_done.val())
             | (self.registers.wrote[24].val() & !self.dma_grant.val() & !self.dma_full.val());
+        for j in 0..16 {
+            self.targets.element[j].next = false;
+        }
         self.takes.next = false;
         self.take_ring.next = 0.into();
         self.taken_now.next = self.taking[2].q.val();
         for j in 0..self._processors {
-            self.send_to[j].next = self.registers.wrote[3 * j + 34].val();
-            if self.registers.wrote[3 * j + 34].val() {
-                if self.send_done[j].val() {
-                    self.message_error.next = self.send_refused[j].val();
-                } else {
-                    self.held.next = true;
-                }
-            }
+            self.targets.element[j].next = self.registers.wrote[3 * j + 34].val();
             self.registers.driven[3 * j + 35].next = self.empty.val();
             if self.taken_valid.val() {
                 self.registers.driven[3 * j + 35].next = self.taken_message.val().get_bits::<32>(0);
@@ -617,6 +618,15 @@ impl Logic for CorePort {
             }
             self.registers.driven[3 * j + 34].next = self.room_word[j].value.val();
             self.registers.driven[3 * j + 36].next = self.level_word[j].value.val();
+        }
+        self.send_to.next = self.targets.value.val();
+        self.sends.next = self.targets.value.val().any();
+        if self.targets.value.val().any() {
+            if self.send_done.val() {
+                self.message_error.next = self.send_refused.val();
+            } else {
+                self.held.next = true;
+            }
         }
         // A take goes out once and is answered some cycles later.
         self.take.next = self.takes.val() & !self.taking[0].q.val() & !self.taking[1].q.val() & !self.taking[2].q.val();
@@ -639,7 +649,7 @@ impl Logic for CorePort {
         self.registers.driven[30].next = self.taken.q.val().get_bits::<32>(32);
         self.registers.driven[31].next = self.taken.q.val().get_bits::<32>(64);
         self.registers.driven[32].next = self.taken.q.val().get_bits::<32>(96);
-        self.registers.driven[33].next = self.messages_refused.q.val();
+        self.registers.driven[33].next = bit_cast::<32, 16>(self.messages_refused.q.val());
         self.registers.hold.next = self.held.val();
 
         // What is refused is counted.

@@ -54,6 +54,7 @@ pub mod levels;
 pub mod memory;
 pub mod memory_arbiter;
 pub mod memory_stream;
+pub mod message_bus;
 pub mod message_queue;
 pub mod mfa_pair;
 pub mod mfa_queue;

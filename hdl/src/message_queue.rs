@@ -1,14 +1,13 @@
 //! The messages to one processor: a ring of 16 for each sender, so that the order of a pair is kept and no sender fills another's ring.
 //!
-//! One message a cycle enters, senders go round. A message to a full ring is refused; nothing is ever overwritten. The processor takes
-//! from the ring it names.
+//! A message to a full ring is refused; nothing is ever overwritten. The processor takes from the ring it names.
 //!
 //! | port           | dir | width | meaning                                                                    |
 //! |----------------|-----|-------|----------------------------------------------------------------------------|
-//! | `send_i`       | in  | 1     | processor i sends `message_i`; both stay until granted                     |
-//! | `message_i`    | in  | 128   | {kind, address, length, context}, 32 bits each, kind lowest                |
-//! | `send_grant_i` | out | 1     | the message is taken up, or refused; reset value 0                         |
-//! | `send_refused` | out | 1     | with a grant: the ring is full                                             |
+//! | `put`          | in  | 1     | `message` comes from processor `sender`                                    |
+//! | `sender`       | in  | 4     | below the number of processors                                             |
+//! | `message`      | in  | 128   | {kind, address, length, context}, 32 bits each, kind lowest                |
+//! | `refused`      | out | 1     | with `put`: the ring is full                                               |
 //! | `take`         | in  | 1     | take the oldest message of `take_ring`                                     |
 //! | `take_ring`    | in  | 4     | its sender                                                                 |
 //! | `taken`        | out | 128   | the message, [`TAKE_LATENCY`] cycles later; all ones if the ring was empty |
@@ -16,15 +15,14 @@
 //! | `level_i`      | out | 5     | messages of processor i; reset value 0                                     |
 //! | `pending`      | out | 16    | bit i: ring i is not empty; reset value 0                                  |
 //!
-//! Latency: a message counts and can be taken in the cycle behind its grant, which comes a cycle or more behind `send_i`. Throughput:
-//! one grant per cycle, one per sender every second cycle; one take per cycle. A take that finds a message counted gets it.
+//! Latency: a message counts and can be taken in the cycle behind its `put`. Throughput: one put and one take per cycle. A take that finds
+//! a message counted gets it.
 //! Reset empties all rings.
 //! Implements: ¶66.2 (messages from other processors), the message queue manager of ¶66.1.
 
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
-use crate::arbiter::Arbiter;
 use crate::concat::Concat;
 use crate::many;
 use crate::memory::{Collision, Memory};
@@ -37,10 +35,10 @@ pub const TAKE_LATENCY: usize = 3;
 pub struct MessageQueue {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
-    pub send: Vec<Signal<In, Bit>>,
-    pub message: Vec<Signal<In, Bits<128>>>,
-    pub send_grant: Vec<Signal<Out, Bit>>,
-    pub send_refused: Signal<Out, Bit>,
+    pub put: Signal<In, Bit>,
+    pub sender: Signal<In, Bits<4>>,
+    pub message: Signal<In, Bits<128>>,
+    pub refused: Signal<Out, Bit>,
     pub take: Signal<In, Bit>,
     pub take_ring: Signal<In, Bits<4>>,
     pub taken: Signal<Out, Bits<128>>,
@@ -48,12 +46,7 @@ pub struct MessageQueue {
     pub level: Vec<Signal<Out, Bits<5>>>,
     pub pending: Signal<Out, Bits<16>>,
     rings: Memory<128, 8>,
-    // Entering: a grant is registered, so who sees it is still asking.
-    arbiter: Arbiter,
-    granted: Vec<DFF<Bit>>,
     accepts: Vec<Signal<Local, Bit>>,
-    chosen: Vec<Signal<Local, Bits<128>>>,
-    entering: Signal<Local, Bits<128>>,
     enters: Signal<Local, Bit>,
     full: Signal<Local, Bit>,
     write_part: Vec<Signal<Local, Bits<8>>>,
@@ -85,10 +78,10 @@ impl MessageQueue {
         Self {
             clock: Default::default(),
             reset: Default::default(),
-            send: many(processors),
-            message: many(processors),
-            send_grant: many(processors),
-            send_refused: Default::default(),
+            put: Default::default(),
+            sender: Default::default(),
+            message: Default::default(),
+            refused: Default::default(),
             take: Default::default(),
             take_ring: Default::default(),
             taken: Default::default(),
@@ -97,11 +90,7 @@ impl MessageQueue {
             pending: Default::default(),
             // A place is read at the earliest in the cycle behind its write.
             rings: Memory::new(16 * processors, Collision::Discarded),
-            arbiter: Arbiter::new(processors),
-            granted: many(processors),
             accepts: many(processors),
-            chosen: many(processors),
-            entering: Default::default(),
             enters: Default::default(),
             full: Default::default(),
             write_part: many(processors),
@@ -131,15 +120,11 @@ impl Logic for MessageQueue {
     fn update(&mut self) {
         dff_setup!(self, clock, asked, asked_ring, reading, valid, out);
         self.rings.clock.next = self.clock.val();
-        self.arbiter.clock.next = self.clock.val();
-        self.arbiter.reset.next = self.reset.val();
 
         self.asked.d.next = self.take.val() & !self.reset.val();
         self.asked_ring.d.next = self.take_ring.val();
-        self.arbiter.advance.next = self.arbiter.any.val();
         self.full.next = false;
         self.enters.next = false;
-        self.entering.next = 0.into();
         self.write_address.next = 0.into();
         self.found.next = false;
         self.read_address.next = 0.into();
@@ -147,26 +132,20 @@ impl Logic for MessageQueue {
             self.not_empty.element[i].next = false;
         }
         for i in 0..self._processors {
-            self.granted[i].clock.next = self.clock.val();
             self.write_place[i].clock.next = self.clock.val();
             self.read_place[i].clock.next = self.clock.val();
             self.held[i].clock.next = self.clock.val();
 
             // Enter.
-            self.arbiter.request[i].next = self.send[i].val() & !self.granted[i].q.val();
-            self.granted[i].d.next = self.arbiter.grant[i].val() & !self.reset.val();
-            self.send_grant[i].next = self.granted[i].q.val();
-            self.accepts[i].next = self.granted[i].q.val() & self.send[i].val() & !self.held[i].q.val().get_bit(4);
-            self.full.next = self.full.val() | (self.granted[i].q.val() & self.held[i].q.val().get_bit(4));
-            self.enters.next = self.enters.val() | self.accepts[i].val();
-            self.chosen[i].next = 0.into();
+            self.accepts[i].next = false;
             self.write_part[i].next = 0.into();
             self.write_place[i].d.next = self.write_place[i].q.val();
-            if self.granted[i].q.val() {
-                self.chosen[i].next = self.message[i].val();
+            if self.sender.val() == i.to_bits() {
+                self.accepts[i].next = self.put.val() & !self.held[i].q.val().get_bit(4);
+                self.full.next = self.put.val() & self.held[i].q.val().get_bit(4);
                 self.write_part[i].next = self.ring_start[i].val() | self.write_place[i].q.val().get_bits::<8>(0);
             }
-            self.entering.next = self.entering.val() | self.chosen[i].val();
+            self.enters.next = self.enters.val() | self.accepts[i].val();
             self.write_address.next = self.write_address.val() | self.write_part[i].val();
             if self.accepts[i].val() {
                 self.write_place[i].d.next = self.write_place[i].q.val() + 1;
@@ -201,12 +180,12 @@ impl Logic for MessageQueue {
                 self.held[i].d.next = 0.into();
             }
         }
-        self.send_refused.next = self.full.val();
+        self.refused.next = self.full.val();
         self.pending.next = self.not_empty.value.val();
 
         self.rings.write_enable.next = self.enters.val();
         self.rings.write_address.next = self.write_address.val();
-        self.rings.write_data.next = self.entering.val();
+        self.rings.write_data.next = self.message.val();
         self.rings.read_address.next = self.read_address.val();
         self.reading.d.next = self.found.val() & !self.reset.val();
         self.valid.d.next = self.reading.q.val() & !self.reset.val();
@@ -237,15 +216,13 @@ mod tests {
         let mut dut = Dut::new(2);
         let words: [u64; 4] = [0x1111_2222, 0x3333_4444, 0x5555_6666, 0x7777_8888];
         let message = words.iter().rev().fold(Bits::<128>::default(), |all, word| (all << 32) | bits::<128>(*word));
-        dut.message[1].next = message;
-        dut.send[1].next = true;
+        dut.message.next = message;
+        dut.sender.next = 1.into();
+        dut.put.next = true;
         edge(&mut dut, false);
-        assert!(!dut.send_grant[1].val());
+        assert!(!dut.refused.val() && dut.level[1].val() == 0);
         edge(&mut dut, true);
-        edge(&mut dut, false);
-        assert!(dut.send_grant[1].val() && !dut.send_refused.val() && dut.level[1].val() == 0);
-        edge(&mut dut, true);
-        dut.send[1].next = false;
+        dut.put.next = false;
         edge(&mut dut, false);
         assert_eq!((dut.level[1].val().to_u64(), dut.pending.val().to_u64()), (1, 2));
         for (ring, found) in [(0, false), (1, true), (1, false), (7, false)] {
@@ -266,7 +243,7 @@ mod tests {
         const N: usize = 5;
         let mut dut = Dut::new(N);
         let mut rings = [(); N].map(|()| VecDeque::<u64>::new());
-        let (mut sending, mut next, mut coming) = ([None; N], 1u64, VecDeque::from(vec![None; TAKE_LATENCY]));
+        let (mut number, mut coming) = (0u64, VecDeque::from(vec![None; TAKE_LATENCY]));
         let (mut seed, mut sent, mut refused, mut taken, mut empty) = (0x600d_f00du32, [0; N], 0, 0, 0);
         let mut asked: Option<usize> = None;
         for now in 0..3000u32 {
@@ -274,16 +251,13 @@ mod tests {
             seed ^= seed << 13;
             seed ^= seed >> 17;
             seed ^= seed << 5;
-            for (i, sending) in sending.iter_mut().enumerate() {
-                if sending.is_none() && seed >> i & 1 == 1 {
-                    *sending = Some(next);
-                    next += 1;
-                }
-                dut.send[i].next = sending.is_some();
-                // The number stands in the kind and, inverted, in the context.
-                let number = bits::<128>(sending.unwrap_or_default());
-                dut.message[i].next = number | (!number << 96);
-            }
+            let put = seed & 7 != 0;
+            let sender = (seed >> 3) as usize % N;
+            number += u64::from(put);
+            dut.put.next = put;
+            dut.sender.next = (sender as u64).to_bits();
+            // The number stands in the kind and, inverted, in the context.
+            dut.message.next = bits::<128>(number) | (!bits::<128>(number) << 96);
             // Phases in which nobody takes, so that rings fill.
             let take = now / 200 % 2 == 1 && seed >> 8 & 7 != 0;
             let ring = (seed >> 12) as usize % (N + 1);
@@ -303,8 +277,7 @@ mod tests {
                 assert_eq!(dut.pending.val().get_bit(i), !ring.is_empty());
             }
             // The take of the cycle before meets the rings as they are now.
-            let grants: Vec<usize> = (0..N).filter(|i| dut.send_grant[*i].val()).collect();
-            let full: Vec<bool> = rings.iter().map(|ring| ring.len() == 16).collect();
+            let full = rings[sender].len() == 16;
             if let Some(ring) = asked {
                 let number = rings.get_mut(ring).and_then(VecDeque::pop_front);
                 *if number.is_some() { &mut taken } else { &mut empty } += 1;
@@ -312,16 +285,12 @@ mod tests {
             }
             coming.push_back(None);
             asked = take.then_some(ring);
-            assert!(grants.len() < 2);
-            for i in grants {
-                let number = sending[i].take().expect("a sender that asks");
-                assert_eq!(dut.send_refused.val(), full[i]);
-                if full[i] {
-                    refused += 1;
-                } else {
-                    rings[i].push_back(number);
-                    sent[i] += 1;
-                }
+            assert_eq!(dut.refused.val(), put && full);
+            if put && full {
+                refused += 1;
+            } else if put {
+                rings[sender].push_back(number);
+                sent[sender] += 1;
             }
             edge(&mut dut, true);
         }

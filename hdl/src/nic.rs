@@ -66,6 +66,7 @@ use crate::flow_hash::FlowHash;
 use crate::frame_buffer::{self, FrameBuffer};
 use crate::many;
 use crate::memory_arbiter::{self, MemoryArbiter};
+use crate::message_bus::MessageBus;
 use crate::message_queue::MessageQueue;
 use crate::mfa_queues::{self, MfaQueues};
 use crate::msix::{self, Msix};
@@ -212,6 +213,7 @@ pub struct Nic<const W: usize, const KEEP: usize, const CHUNK: usize, const WIND
     core_port: Vec<CorePort>,
     cycle_counter: CycleCounter,
     busy_all: Concat<16>,
+    message_bus: MessageBus,
     message_queue: Vec<MessageQueue>,
     mfa_queues: MfaQueues,
     transmit: Transmit<W, KEEP>,
@@ -286,6 +288,7 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             core_port: (0..n).map(|_| CorePort::new(n)).collect(),
             cycle_counter: Default::default(),
             busy_all: Default::default(),
+            message_bus: MessageBus::new(n),
             message_queue: (0..n).map(|_| MessageQueue::new(n)).collect(),
             mfa_queues: MfaQueues::new(n, params.mfa_depth()),
             transmit: Transmit::new(n),
@@ -396,6 +399,8 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         for b in 0..16 {
             self.busy_all.element[b].next = false;
         }
+        self.message_bus.clock.next = self.clock.val();
+        self.message_bus.reset.next = self.reset.val();
         for i in 0..self._processors {
             self.core_port[i].clock.next = self.clock.val();
             self.core_port[i].reset.next = self.reset.val();
@@ -435,11 +440,16 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             self.core_port[i].taken_message.next = self.message_queue[i].taken.val();
             self.core_port[i].taken_valid.next = self.message_queue[i].taken_valid.val();
             self.core_port[i].pending.next = self.message_queue[i].pending.val();
+            self.message_bus.send[i].next = self.core_port[i].sends.val();
+            self.message_bus.target[i].next = self.core_port[i].send_to.val();
+            self.message_bus.message_of[i].next = self.core_port[i].message.val();
+            self.core_port[i].send_done.next = self.message_bus.done[i].val();
+            self.core_port[i].send_refused.next = self.message_bus.refused.val();
+            self.message_queue[i].put.next = self.message_bus.put.val().get_bit(i);
+            self.message_queue[i].sender.next = self.message_bus.sender.val();
+            self.message_queue[i].message.next = self.message_bus.message.val();
+            self.message_bus.full[i].next = self.message_queue[i].refused.val();
             for j in 0..self._processors {
-                self.message_queue[i].send[j].next = self.core_port[j].send_to[i].val();
-                self.message_queue[i].message[j].next = self.core_port[j].message.val();
-                self.core_port[j].send_done[i].next = self.message_queue[i].send_grant[j].val();
-                self.core_port[j].send_refused[i].next = self.message_queue[i].send_refused.val();
                 self.core_port[j].sent_level[i].next = self.message_queue[i].level[j].val();
                 self.core_port[i].message_level[j].next = self.message_queue[i].level[j].val();
             }

@@ -1,8 +1,8 @@
 //! The decode of a register space, made from the register table: what is stored is stored here, the rest is passed on.
 //!
-//! A word of the table is one of three kinds, numbered by rising offset: *constant*, *stored* (read and written by software, read by
-//! hardware) and *driven* (supplied by hardware, which hears when it is read or written). Registers that live in a memory of their own are
-//! left to the block around: it sees each request as `asked`, `place`, `data`.
+//! A word of the table is one of three kinds, numbered by rising offset: *constant*, *stored* (written by software, read by hardware, by
+//! software too unless it is write-only) and *driven* (supplied by hardware, which hears when it is read or written). Registers that live
+//! in a memory of their own are left to the block around: it sees each request as `asked`, `place`, `data`.
 //!
 //! | port       | dir | width | meaning                                                                              |
 //! |------------|-----|-------|--------------------------------------------------------------------------------------|
@@ -27,7 +27,7 @@
 //! Latency: a request is on show a cycle after it was taken, and as long as `hold` is high; a read answers a cycle after the last of
 //! them: [`LATENCY`] cycles in all without `hold`. Throughput: one request per cycle.
 
-use abi::csr::{Hardware, Reset, Space};
+use abi::csr::{Access, Hardware, Reset, Space};
 use abi::limits::MAX_PROCESSORS;
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -41,6 +41,7 @@ pub const LATENCY: usize = 2;
 struct Word {
     /// The register's name; `NAME high` for the upper word of 64 bits, `NAME i` for an element of an array.
     name: String,
+    access: Access,
     hardware: Hardware,
     offset: u64,
     mask: u64,
@@ -62,6 +63,7 @@ fn words(space: &Space, processors: usize) -> Vec<Word> {
                         (1, _) => format!("{} high", r.name),
                         _ => format!("{} {i}", r.name),
                     },
+                    access: r.access,
                     hardware: r.hardware,
                     offset: u64::from(r.at(i)) + 4 * half as u64,
                     mask: part(r.mask()),
@@ -130,6 +132,7 @@ pub struct RegisterFile<const A: usize> {
     stored_reset: Vec<Constant<Bits<32>>>,
     stored_mask: Vec<Constant<Bits<32>>>,
     stored_limit: Vec<Constant<Bits<33>>>,
+    stored_readable: Vec<Constant<Bit>>,
     _constants: usize,
     _stored: usize,
     _driven: usize,
@@ -196,6 +199,7 @@ impl<const A: usize> RegisterFile<A> {
             stored_reset: of(Hardware::Reads).map(value).collect(),
             stored_mask: of(Hardware::Reads).map(|w| Constant::new(w.mask.to_bits())).collect(),
             stored_limit: of(Hardware::Reads).map(|w| Constant::new(w.at_most.to_bits())).collect(),
+            stored_readable: of(Hardware::Reads).map(|w| Constant::new(w.access == Access::ReadWrite)).collect(),
             _constants: constants,
             _stored: stored,
             _driven: driven,
@@ -270,7 +274,7 @@ impl<const A: usize> Logic for RegisterFile<A> {
             }
             self.value[s].next = self.stored[s].q.val();
             self.stored_part[s].next = 0.into();
-            if self.stored_chosen[s].q.val() {
+            if self.stored_chosen[s].q.val() & self.stored_readable[s].val() {
                 self.stored_part[s].next = self.stored[s].q.val();
             }
             self.stored_sum[s + 1].next = self.stored_sum[s].val() | self.stored_part[s].val();
@@ -350,13 +354,15 @@ mod tests {
         reset(&mut dut);
         let mut seen = 0;
         for word in words(&CORE, 4).into_iter().filter(|w| w.hardware == Hardware::Reads) {
-            let reset = word.reset.unwrap();
-            assert_eq!(read(&mut dut, word.offset), reset, "{} after reset", word.name);
-            cycle(&mut dut, Some((true, word.offset, 0xffff_ffff)));
             let kept = if word.at_most < 1 << 32 { word.at_most } else { word.mask };
-            assert_eq!(read(&mut dut, word.offset + 3), kept, "{} after all ones", word.name);
-            cycle(&mut dut, Some((true, word.offset, 0)));
-            assert_eq!(read(&mut dut, word.offset), 0, "{} after zero", word.name);
+            for (written, value) in [(None, word.reset.unwrap()), (Some(0xffff_ffff), kept), (Some(0), 0)] {
+                if let Some(written) = written {
+                    cycle(&mut dut, Some((true, word.offset, written)));
+                }
+                let readable = if word.access == Access::ReadWrite { value } else { 0 };
+                assert_eq!(read(&mut dut, word.offset + 3), readable, "{} after {written:x?}", word.name);
+                assert_eq!(dut.value[seen].val().to_u64(), value, "{} after {written:x?}", word.name);
+            }
             seen += 1;
         }
         assert_eq!(seen, 17);

@@ -111,6 +111,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "memory": Memory::<24, 5>::new(32, Collision::OldData),
         "memory_arbiter": hdl::memory_arbiter::MemoryArbiter::<64, 8>::new(4),
         "memory_stream": hdl::memory_stream::MemoryStream::<64, 8>::default(),
+        "message_bus": hdl::message_bus::MessageBus::new(4),
         "message_queue": hdl::message_queue::MessageQueue::new(4),
         "mfa_pair": hdl::mfa_pair::MfaPair::new(256, true),
         "mfa_queue": hdl::mfa_queue::MfaQueue::new(256),

@@ -1,21 +1,10 @@
-// Laws of `message_queue` with two senders: per ring nothing lost, nothing twice, order kept, nothing overwritten; no sender starves.
+// Laws of `message_queue` with two senders: per ring nothing lost, nothing twice, order kept, nothing overwritten.
 // Messages are 8 bits wide here: every bit takes the same way.
 // One message of one ring is followed, any one; `ahead` counts the messages of its ring before it.
 
 wire ring = $anyconst;
 wire [4:0] levels = ring ? level_1 : level_0;
-wire sends = ring ? send_1 : send_0;
-wire grants = ring ? send_grant_1 : send_grant_0;
-wire [7:0] sent = ring ? message_1 : message_0;
-
-// The contract: who sends goes on until it is granted.
-reg waits_0 = 0;
-reg waits_1 = 0;
-always @(posedge clock) begin
-    waits_0 <= send_0 & !send_grant_0 & !reset;
-    waits_1 <= send_1 & !send_grant_1 & !reset;
-end
-always @* assume ((send_0 | !waits_0) & (send_1 | !waits_1));
+always @* assume (sender < 2);
 
 // A take meets the rings a cycle later, and is answered two cycles after that.
 reg asks = 0;
@@ -25,7 +14,7 @@ always @(posedge clock) begin
     asks_ring <= take_ring;
 end
 reg [4:0] count = 0;
-wire putting = grants & !send_refused;
+wire putting = put & sender == ring & !refused;
 wire taking = asks & asks_ring == ring & count != 0;
 always @(posedge clock) count <= reset ? 5'd0 : count + putting - taking;
 
@@ -38,7 +27,7 @@ always @(posedge clock) begin
     leaving <= reset ? 2'd0 : {leaving[0], followed & taking & ahead == 0};
     if (putting & pick & !followed & leaving == 0) begin
         followed <= 1;
-        data <= sent;
+        data <= message;
         ahead <= count - taking;
     end else if (followed & taking) begin
         followed <= ahead != 0;
@@ -51,17 +40,11 @@ reg reset_before = 1;
 wire [7:0] nothing_taken = 8'hff;
 always @(posedge clock) reset_before <= reset;
 
-reg [2:0] waited = 0;
-always @(posedge clock) waited <= reset | !sends | grants ? 3'd0 : waited + 3'd1;
-
 always @* if (begun) begin
     assert (levels == count);
     assert (count <= 16);
     assert (pending == {level_1 != 0, level_0 != 0});
-    assert (!(send_grant_0 & send_grant_1));
-    if (grants) assert (send_refused == (count == 16));
-    if (grants) assert (sends);
-    assert (waited <= 2);
+    if (sender == ring) assert (refused == (put & count == 16));
     if (followed) assert (ahead < count);
     if (leaving[1]) assert (taken_valid & taken == data);
     if (!taken_valid & !reset_before) assert (taken == nothing_taken);
@@ -75,14 +58,6 @@ always @* if (begun) begin
     assert (writes_at - reads_at == count[3:0]);
     assert (held_0 <= 16 & held_1 <= 16);
     assert (asked == asks & (!asks | asked_ring == asks_ring));
-    assert (\arbiter.first <= 2);
-    assert (!waits_0 | !granted_0 | send_0);
-    assert (!granted_0 | waits_0);
-    assert (!granted_1 | waits_1);
-    assert (!(granted_0 & granted_1));
-    if (waited == 1) assert (granted_0 | granted_1);
-    if (waited == 2) assert (grants);
-    if (waited != 0) assert (ring ? waits_1 : waits_0);
     if (followed) assert (\rings.words [{ring, place}] == data);
     if (leaving[0]) assert (reading & \rings.read_data == data);
     if (leaving[1]) assert (valid & out == data);

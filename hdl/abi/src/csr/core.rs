@@ -44,7 +44,7 @@ registers! {
     RX_HASH = Register::read_only(0x01C, Value(0))
     "Frames waiting in the receive post queue."
     RX_LEVEL = Register::read_only(0x020, Value(0))
-    "Buffers refused because the receive free queue was full; wraps at 2^32."
+    "Buffers refused because the receive free queue was full; wraps at 2^16."
     RX_REFUSED = Register::read_only(0x024, Value(0))
 
     "Length of the next frame to send, and its TCP or UDP checksum. Places are even and given as halves."
@@ -65,7 +65,7 @@ registers! {
         "Byte address, as it was posted." ADDRESS: 0, 24;
         "1: the length was refused, nothing was sent." REFUSED: 31, 1;
     }
-    "Frames that were not taken because the send queue was full; wraps at 2^32."
+    "Frames that were not taken because the send queue was full; wraps at 2^16."
     TX_REFUSED = Register::read_only(0x03C, Value(0))
 
     "Causes of an interrupt. A cause is set while its reason stands, and stays until a one is written to it when it does not (¶66)."
@@ -109,7 +109,7 @@ registers! {
         "Empty frames the host may take." FREE: 0, 11;
         "Messages waiting." POSTED: 16, 11;
     }
-    "MFAs of this processor that were refused (not aligned, outside the region, not its own to give); wraps at 2^32."
+    "MFAs of this processor that were refused (not aligned, outside the region, not its own to give); wraps at 2^16."
     MFA_REFUSED = Register::read_only(0x098, Value(0))
     "The MFA that was refused last."
     REFUSED_MFA = Register::read_only(0x09C, Value(0))
@@ -133,11 +133,11 @@ registers! {
     HOST_RING = Register::driven(0x0B4, WriteOnly, Value(0))
 
     "Source of the next DMA descriptor: a host address, or a card address (processor in bits 27:24)."
-    DMA_SOURCE = Register::read_write(0x0C0, Value(0)).wide()
+    DMA_SOURCE = Register::write_only(0x0C0).wide()
     "Destination of the next DMA descriptor, likewise."
-    DMA_DESTINATION = Register::read_write(0x0C8, Value(0)).wide()
+    DMA_DESTINATION = Register::write_only(0x0C8).wide()
     "Length and flags of the next DMA descriptor."
-    DMA_CONTROL = Register::read_write(0x0D0, Value(0)); dma_control {
+    DMA_CONTROL = Register::write_only(0x0D0); dma_control {
         "Bytes, 1 to 65536." LENGTH: 0, 17;
         "1: the source is in host memory." SOURCE_HOST: 20, 1;
         "1: the destination is in host memory." DESTINATION_HOST: 21, 1;
@@ -146,7 +146,7 @@ registers! {
         "1: start when all earlier descriptors of this channel have been reported." FENCE: 24, 1;
     }
     "The MFA that a descriptor with POST posts."
-    DMA_MFA = Register::read_write(0x0D4, Value(0))
+    DMA_MFA = Register::write_only(0x0D4)
     "Write: gives the descriptor to the engine; the value is its context. Read: how many more fit; one counts until its report is taken."
     DMA_PUSH = Register::driven(0x0D8, WriteToPush, Value(16))
     "Takes the oldest report of this channel, or 0xFFFFFFFF if there is none."
@@ -156,7 +156,7 @@ registers! {
     }
     "Context of the report last taken from DMA_DONE."
     DMA_CONTEXT = Register::read_only(0x0E0, Value(0))
-    "Descriptors refused because the channel was full; wraps at 2^32."
+    "Descriptors refused because the channel was full; wraps at 2^16."
     DMA_REFUSED = Register::read_only(0x0E4, Value(0))
 
     "Whether this processor says it is busy (¶68)."
@@ -172,18 +172,18 @@ registers! {
         "One bit for each sender." SENDERS: 0, 16;
     }
     "Second word of the next message to send."
-    MESSAGE_ADDRESS = Register::read_write(0x110, Value(0))
+    MESSAGE_ADDRESS = Register::write_only(0x110)
     "Third word of the next message to send."
-    MESSAGE_LENGTH = Register::read_write(0x114, Value(0))
+    MESSAGE_LENGTH = Register::write_only(0x114)
     "Fourth word of the next message to send."
-    MESSAGE_CONTEXT = Register::read_write(0x118, Value(0))
+    MESSAGE_CONTEXT = Register::write_only(0x118)
     "Second word of the message last taken."
     TAKEN_ADDRESS = Register::read_only(0x120, Value(0))
     "Third word of the message last taken."
     TAKEN_LENGTH = Register::read_only(0x124, Value(0))
     "Fourth word of the message last taken."
     TAKEN_CONTEXT = Register::read_only(0x128, Value(0))
-    "Messages refused because the queue to their receiver was full; wraps at 2^32."
+    "Messages refused because the queue to their receiver was full; wraps at 2^16."
     MESSAGE_REFUSED = Register::read_only(0x12C, Value(0))
     "Write: sends a message to processor i, the value is its kind. Read: how many more fit. Where there is no processor i, reads 0 and a write is ignored."
     MESSAGE_SEND = peer(0x140, WriteToPush, Value(MESSAGE_QUEUE_DEPTH as u64))
