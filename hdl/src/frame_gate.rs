@@ -19,7 +19,7 @@
 //! | `kind`       | out | 2     | its low two bits                                                       |
 //!
 //! Latency: [`LATENCY`] cycles. Throughput: one operation per cycle. Never stalls. `accepted` and `refused` are low after a reset of
-//! `depth` / 16 cycles, and of at least [`LATENCY`].
+//! `depth` / 4 cycles, and of at least [`LATENCY`].
 //! Implements: ¶69.4.
 
 use rust_hdl_core::prelude::*;

@@ -9,7 +9,7 @@
 //! | `answer_index` | out | 10    | the frame that was asked for, whether it changed or not; not reset                 |
 //!
 //! Latency: [`LATENCY`] cycles. Throughput: one operation per cycle, each sees those before it. Never stalls.
-//! All bits are cleared while `reset` is high, 16 a cycle, so reset must last `depth` / 16 cycles.
+//! All bits are cleared while `reset` is high, 4 a cycle, so reset must last `depth` / 4 cycles.
 //! Implements: ¶69 (nothing is taken twice, nothing is lost).
 
 use rust_hdl_core::prelude::*;
@@ -30,7 +30,7 @@ pub struct FrameLedger {
     pub index: Signal<In, Bits<10>>,
     pub changed: Signal<Out, Bit>,
     pub answer_index: Signal<Out, Bits<10>>,
-    marks: Memory<16, 6>,
+    marks: Memory<4, 8>,
     // Stage 1: the memory reads.
     reading: DFF<Bit>,
     reading_set: DFF<Bit>,
@@ -39,15 +39,15 @@ pub struct FrameLedger {
     held: DFF<Bit>,
     held_set: DFF<Bit>,
     held_index: DFF<Bits<10>>,
-    word: DFF<Bits<16>>,
-    new_word: Signal<Local, Bits<16>>,
+    word: DFF<Bits<4>>,
+    new_word: Signal<Local, Bits<4>>,
     // Stage 3: the word has just been written; a read at the same edge missed it.
     written: DFF<Bit>,
     written_index: DFF<Bits<10>>,
-    written_word: DFF<Bits<16>>,
+    written_word: DFF<Bits<4>>,
     answer: DFF<Bit>,
-    bit_mask: Signal<Local, Bits<16>>,
-    clear_address: DFF<Bits<6>>,
+    bit_mask: Signal<Local, Bits<4>>,
+    clear_address: DFF<Bits<8>>,
 }
 
 impl FrameLedger {
@@ -63,7 +63,7 @@ impl FrameLedger {
             changed: Default::default(),
             answer_index: Default::default(),
             // A word that is read while it is written is taken from the stage that writes it.
-            marks: Memory::new(depth / 16, Collision::Discarded),
+            marks: Memory::new(depth / 4, Collision::Discarded),
             reading: Default::default(),
             reading_set: Default::default(),
             reading_index: Default::default(),
@@ -89,13 +89,13 @@ impl Logic for FrameLedger {
         dff_setup!(self, clock, written, written_index, written_word, answer, clear_address);
         self.marks.clock.next = self.clock.val();
 
-        self.marks.read_address.next = self.index.val().get_bits::<6>(4);
+        self.marks.read_address.next = self.index.val().get_bits::<8>(2);
         self.reading.d.next = self.operate.val();
         self.reading_set.d.next = self.set.val();
         self.reading_index.d.next = self.index.val();
 
         // The bit ends up as asked for whatever it was: a refused operation changes nothing.
-        self.bit_mask.next = bits::<16>(1) << self.held_index.q.val().get_bits::<4>(0);
+        self.bit_mask.next = bits::<4>(1) << self.held_index.q.val().get_bits::<2>(0);
         self.new_word.next = self.word.q.val() & !self.bit_mask.val();
         if self.held_set.q.val() {
             self.new_word.next = self.word.q.val() | self.bit_mask.val();
@@ -106,11 +106,11 @@ impl Logic for FrameLedger {
         self.held_index.d.next = self.reading_index.q.val();
         self.word.d.next = self.marks.read_data.val();
         if self.written.q.val()
-            & (self.written_index.q.val().get_bits::<6>(4) == self.reading_index.q.val().get_bits::<6>(4))
+            & (self.written_index.q.val().get_bits::<8>(2) == self.reading_index.q.val().get_bits::<8>(2))
         {
             self.word.d.next = self.written_word.q.val();
         }
-        if self.held.q.val() & (self.held_index.q.val().get_bits::<6>(4) == self.reading_index.q.val().get_bits::<6>(4))
+        if self.held.q.val() & (self.held_index.q.val().get_bits::<8>(2) == self.reading_index.q.val().get_bits::<8>(2))
         {
             self.word.d.next = self.new_word.val();
         }
@@ -124,7 +124,7 @@ impl Logic for FrameLedger {
         self.answer_index.next = self.written_index.q.val();
 
         self.marks.write_enable.next = self.held.q.val();
-        self.marks.write_address.next = self.held_index.q.val().get_bits::<6>(4);
+        self.marks.write_address.next = self.held_index.q.val().get_bits::<8>(2);
         self.marks.write_data.next = self.new_word.val();
         self.clear_address.d.next = self.clear_address.q.val() + 1;
         if self.reset.val() {
@@ -155,7 +155,7 @@ mod tests {
     fn after_reset(depth: usize) -> FrameLedger {
         let mut dut = FrameLedger::new(depth);
         dut.reset.next = true;
-        for _ in 0..depth / 16 {
+        for _ in 0..depth / 4 {
             clock(&mut dut);
         }
         dut.reset.next = false;
@@ -205,7 +205,7 @@ mod tests {
         }
         dut.operate.next = false;
         dut.reset.next = true;
-        for _ in 0..64 / 16 {
+        for _ in 0..64 / 4 {
             clock(&mut dut);
         }
         dut.reset.next = false;

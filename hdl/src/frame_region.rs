@@ -39,6 +39,7 @@ pub struct FrameRegion {
     // The settings, ready for use.
     shift: DFF<Bits<4>>,
     low_mask: DFF<Bits<10>>,
+    high_mask: DFF<Bits<16>>,
     count: DFF<Bits<11>>,
     // Behind the base.
     page_good: DFF<Bit>,
@@ -46,7 +47,7 @@ pub struct FrameRegion {
     offset: DFF<Bits<26>>,
     // In frames.
     start: DFF<Bit>,
-    number: DFF<Bits<26>>,
+    number: DFF<Bits<10>>,
     accepted: DFF<Bit>,
     found: DFF<Bits<10>>,
     inbound: Constant<Bit>,
@@ -66,6 +67,7 @@ impl FrameRegion {
             index: Default::default(),
             shift: Default::default(),
             low_mask: Default::default(),
+            high_mask: Default::default(),
             count: Default::default(),
             page_good: Default::default(),
             low_good: Default::default(),
@@ -83,7 +85,7 @@ impl FrameRegion {
 impl Logic for FrameRegion {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, shift, low_mask, count);
+        dff_setup!(self, clock, shift, low_mask, high_mask, count);
         dff_setup!(self, clock, page_good, low_good, offset, start, number, accepted, found);
 
         self.shift.d.next = (self.size.val() - 6).get_bits::<4>(0);
@@ -94,6 +96,7 @@ impl Logic for FrameRegion {
             self.shift.d.next = 10.into();
         }
         self.low_mask.d.next = (bits::<10>(1) << self.shift.q.val()) - 1;
+        self.high_mask.d.next = !((bits::<16>(1) << self.shift.q.val()) - 1);
         self.count.d.next = self.frames.val();
         if self.frames.val() > self.depth.val() {
             self.count.d.next = self.depth.val();
@@ -107,13 +110,12 @@ impl Logic for FrameRegion {
 
         self.start.d.next = self.page_good.q.val()
             & self.low_good.q.val()
-            & !(self.offset.q.val().get_bits::<10>(0) & self.low_mask.q.val()).any();
-        self.number.d.next = self.offset.q.val() >> self.shift.q.val();
+            & !(self.offset.q.val().get_bits::<10>(0) & self.low_mask.q.val()).any()
+            & !(self.offset.q.val().get_bits::<16>(10) & self.high_mask.q.val()).any();
+        self.number.d.next = (self.offset.q.val() >> self.shift.q.val()).get_bits::<10>(0);
 
-        self.accepted.d.next = self.start.q.val()
-            & !self.number.q.val().get_bits::<16>(10).any()
-            & (bit_cast::<11, 26>(self.number.q.val()) < self.count.q.val());
-        self.found.d.next = self.number.q.val().get_bits::<10>(0);
+        self.accepted.d.next = self.start.q.val() & (bit_cast::<11, 10>(self.number.q.val()) < self.count.q.val());
+        self.found.d.next = self.number.q.val();
         self.good.next = self.accepted.q.val();
         self.index.next = self.found.q.val();
     }

@@ -27,7 +27,7 @@
 //! | `datas`          | out | 1     | one of them carries data                                       |
 //!
 //! Latency: [`LATENCY`] cycles from `give` and `post` to the other side's head and level. Throughput: one operation per side and cycle.
-//! Never stalls. Reset empties both queues and forgets who holds what; it must last `depth` / 16 cycles.
+//! Never stalls. Reset empties both queues and forgets who holds what; it must last `depth` / 4 cycles.
 //! Implements: ¶69.2 to ¶69.7.
 
 use rust_hdl_core::prelude::*;

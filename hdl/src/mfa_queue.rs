@@ -79,6 +79,10 @@ pub struct MfaQueue {
     waiting: DFF<Bits<11>>,
     waiting_commands: DFF<Bits<11>>,
     waiting_datas: DFF<Bits<11>>,
+    waiting_change: Signal<Local, Bits<11>>,
+    waiting_commands_change: Signal<Local, Bits<11>>,
+    waiting_datas_change: Signal<Local, Bits<11>>,
+    less: Constant<Bits<11>>,
     empty: Constant<Bits<32>>,
     only_data: Constant<Bits<2>>,
     _latency: usize,
@@ -142,6 +146,10 @@ impl MfaQueue {
             waiting: Default::default(),
             waiting_commands: Default::default(),
             waiting_datas: Default::default(),
+            waiting_change: Default::default(),
+            waiting_commands_change: Default::default(),
+            waiting_datas_change: Default::default(),
+            less: Constant::new(!Bits::<11>::default()),
             empty: Constant::new(u64::from(EMPTY).to_bits()),
             only_data: Constant::new(2u64.to_bits()),
             _latency: LATENCY,
@@ -221,24 +229,30 @@ impl Logic for MfaQueue {
         self.takes_data.next = self.takes.val() & self.kind.q.val().get_bit(1);
 
         // Indices are literals in the HDL: 3 is LATENCY - 2.
+        self.waiting_change.next = 0.into();
         if self.coming[3].q.val() & !self.takes.val() {
-            self.waiting.d.next = self.waiting.q.val() + 1;
+            self.waiting_change.next = 1.into();
         }
         if self.takes.val() & !self.coming[3].q.val() {
-            self.waiting.d.next = self.waiting.q.val() - 1;
+            self.waiting_change.next = self.less.val();
         }
+        self.waiting.d.next = self.waiting.q.val() + self.waiting_change.val();
+        self.waiting_commands_change.next = 0.into();
         if self.coming_command[3].q.val() & !self.takes_command.val() {
-            self.waiting_commands.d.next = self.waiting_commands.q.val() + 1;
+            self.waiting_commands_change.next = 1.into();
         }
         if self.takes_command.val() & !self.coming_command[3].q.val() {
-            self.waiting_commands.d.next = self.waiting_commands.q.val() - 1;
+            self.waiting_commands_change.next = self.less.val();
         }
+        self.waiting_commands.d.next = self.waiting_commands.q.val() + self.waiting_commands_change.val();
+        self.waiting_datas_change.next = 0.into();
         if self.coming_data[3].q.val() & !self.takes_data.val() {
-            self.waiting_datas.d.next = self.waiting_datas.q.val() + 1;
+            self.waiting_datas_change.next = 1.into();
         }
         if self.takes_data.val() & !self.coming_data[3].q.val() {
-            self.waiting_datas.d.next = self.waiting_datas.q.val() - 1;
+            self.waiting_datas_change.next = self.less.val();
         }
+        self.waiting_datas.d.next = self.waiting_datas.q.val() + self.waiting_datas_change.val();
         self.level.next = self.waiting.q.val();
         self.arrived.next = self.coming[4].q.val();
         self.commands.next = self.waiting_commands.q.val().any();

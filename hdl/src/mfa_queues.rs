@@ -58,7 +58,7 @@
 //! Latency: a frame can be taken [`LATENCY`] cycles after a processor's or the DMA's request was taken up, one more after the host's
 //! strobe. Throughput: one operation of the host per cycle; one per processor and cycle inbound, one of all processors per cycle
 //! outbound, one of a single processor every second cycle. Grants go round. Only what is held until granted waits. Reset empties all
-//! queues and forgets who holds what; it must last `depth` / 16 cycles. The settings of a region may change only while none of its frames
+//! queues and forgets who holds what; it must last `depth` / 4 cycles. The settings of a region may change only while none of its frames
 //! is in a queue: the numbers kept there would turn into other addresses.
 //! Implements: ¶69.2 to ¶69.7.
 

@@ -46,10 +46,12 @@ pub struct Queue<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> {
     shown: DFF<Bit>,
     head: DFF<Bits<WIDTH>>,
     accepted: Signal<Local, Bit>,
+    held_change: Signal<Local, Bits<LEVEL>>,
     taken: Signal<Local, Bit>,
     advance: Signal<Local, Bit>,
     read_next: Signal<Local, Bits<LEVEL>>,
     depth: Constant<Bits<LEVEL>>,
+    less: Constant<Bits<LEVEL>>,
 }
 
 impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Default for Queue<WIDTH, ADDRESS, LEVEL> {
@@ -82,10 +84,12 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Queue<WIDTH, 
             shown: Default::default(),
             head: Default::default(),
             accepted: Default::default(),
+            held_change: Default::default(),
             taken: Default::default(),
             advance: Default::default(),
             read_next: Default::default(),
             depth: Constant::new((depth as u64).to_bits()),
+            less: Constant::new(!Bits::<LEVEL>::default()),
         }
     }
 }
@@ -126,12 +130,14 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Que
             self.head.d.next = self.entries.read_data.val();
         }
 
+        self.held_change.next = 0.into();
         if self.accepted.val() & !self.taken.val() {
-            self.held.d.next = self.held.q.val() + 1;
+            self.held_change.next = 1.into();
         }
         if self.taken.val() & !self.accepted.val() {
-            self.held.d.next = self.held.q.val() - 1;
+            self.held_change.next = self.less.val();
         }
+        self.held.d.next = self.held.q.val() + self.held_change.val();
 
         self.head_valid.next = self.shown.q.val();
         self.head_data.next = self.head.q.val();

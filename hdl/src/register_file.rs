@@ -125,9 +125,18 @@ pub struct RegisterFile<const A: usize> {
     answer_valid: DFF<Bit>,
     answer: DFF<Bits<32>>,
     word_mask: Constant<Bits<A>>,
-    constant_place: Vec<Constant<Bits<A>>>,
-    stored_place: Vec<Constant<Bits<A>>>,
-    driven_place: Vec<Constant<Bits<A>>>,
+    // Where each word is: its bit among the 16 words of a row, the row's among 16, and the page of rows.
+    low_one: Signal<Local, Bits<16>>,
+    middle_one: Signal<Local, Bits<16>>,
+    constant_low: Vec<Constant<Bits<16>>>,
+    constant_middle: Vec<Constant<Bits<16>>>,
+    constant_high: Vec<Constant<Bits<A>>>,
+    stored_low: Vec<Constant<Bits<16>>>,
+    stored_middle: Vec<Constant<Bits<16>>>,
+    stored_high: Vec<Constant<Bits<A>>>,
+    driven_low: Vec<Constant<Bits<16>>>,
+    driven_middle: Vec<Constant<Bits<16>>>,
+    driven_high: Vec<Constant<Bits<A>>>,
     constant_value: Vec<Constant<Bits<32>>>,
     stored_reset: Vec<Constant<Bits<32>>>,
     stored_mask: Vec<Constant<Bits<32>>>,
@@ -145,7 +154,9 @@ impl<const A: usize> RegisterFile<A> {
         assert_eq!(space.address_bits as usize, A);
         let words = words(space, processors);
         let of = |kind: Hardware| words.iter().filter(move |w| w.hardware == kind);
-        let place = |w: &Word| Constant::new(w.offset.to_bits());
+        let low = |w: &Word| Constant::new((1u64 << (w.offset >> 2 & 15)).to_bits());
+        let middle = |w: &Word| Constant::new((1u64 << (w.offset >> 6 & 15)).to_bits());
+        let high = |w: &Word| Constant::new((w.offset >> 10).to_bits());
         let derived = |name: &str| {
             let found = derived.iter().find(|(n, _)| *n == name);
             found.unwrap_or_else(|| panic!("{name} wants a value")).1.into()
@@ -192,9 +203,17 @@ impl<const A: usize> RegisterFile<A> {
             answer_valid: Default::default(),
             answer: Default::default(),
             word_mask: Constant::new(((1u64 << A) - 4).to_bits()),
-            constant_place: of(Hardware::Constant).map(place).collect(),
-            stored_place: of(Hardware::Reads).map(place).collect(),
-            driven_place: of(Hardware::Drives).map(place).collect(),
+            low_one: Default::default(),
+            middle_one: Default::default(),
+            constant_low: of(Hardware::Constant).map(low).collect(),
+            constant_middle: of(Hardware::Constant).map(middle).collect(),
+            constant_high: of(Hardware::Constant).map(high).collect(),
+            stored_low: of(Hardware::Reads).map(low).collect(),
+            stored_middle: of(Hardware::Reads).map(middle).collect(),
+            stored_high: of(Hardware::Reads).map(high).collect(),
+            driven_low: of(Hardware::Drives).map(low).collect(),
+            driven_middle: of(Hardware::Drives).map(middle).collect(),
+            driven_high: of(Hardware::Drives).map(high).collect(),
             constant_value: of(Hardware::Constant).map(value).collect(),
             stored_reset: of(Hardware::Reads).map(value).collect(),
             stored_mask: of(Hardware::Reads).map(|w| Constant::new(w.mask.to_bits())).collect(),
@@ -220,6 +239,8 @@ impl<const A: usize> Logic for RegisterFile<A> {
         // Take a request and decode it.
         self.ready.next = !self.hold.val();
         self.word_addr.next = self.addr.val() & self.word_mask.val();
+        self.low_one.next = bits::<16>(1) << self.addr.val().get_bits::<4>(2);
+        self.middle_one.next = bits::<16>(1) << self.addr.val().get_bits::<4>(6);
         if !self.hold.val() {
             self.request.d.next = self.valid.val() & !self.reset.val();
             self.request_writes.d.next = self.write.val();
@@ -242,7 +263,9 @@ impl<const A: usize> Logic for RegisterFile<A> {
             self.constant_chosen[c].clock.next = self.clock.val();
             self.constant_chosen[c].d.next = self.constant_chosen[c].q.val();
             if !self.hold.val() {
-                self.constant_chosen[c].d.next = self.word_addr.val() == self.constant_place[c].val();
+                self.constant_chosen[c].d.next = (self.low_one.val() & self.constant_low[c].val()).any()
+                    & (self.middle_one.val() & self.constant_middle[c].val()).any()
+                    & ((self.addr.val() >> 10) == self.constant_high[c].val());
             }
             self.constant_part[c].next = 0.into();
             if self.constant_chosen[c].q.val() {
@@ -258,7 +281,9 @@ impl<const A: usize> Logic for RegisterFile<A> {
             self.stored_chosen[s].clock.next = self.clock.val();
             self.stored_chosen[s].d.next = self.stored_chosen[s].q.val();
             if !self.hold.val() {
-                self.stored_chosen[s].d.next = self.word_addr.val() == self.stored_place[s].val();
+                self.stored_chosen[s].d.next = (self.low_one.val() & self.stored_low[s].val()).any()
+                    & (self.middle_one.val() & self.stored_middle[s].val()).any()
+                    & ((self.addr.val() >> 10) == self.stored_high[s].val());
             }
             self.stored[s].clock.next = self.clock.val();
             self.stored[s].d.next = self.stored[s].q.val();
@@ -285,7 +310,9 @@ impl<const A: usize> Logic for RegisterFile<A> {
             self.driven_chosen[d].clock.next = self.clock.val();
             self.driven_chosen[d].d.next = self.driven_chosen[d].q.val();
             if !self.hold.val() {
-                self.driven_chosen[d].d.next = self.word_addr.val() == self.driven_place[d].val();
+                self.driven_chosen[d].d.next = (self.low_one.val() & self.driven_low[d].val()).any()
+                    & (self.middle_one.val() & self.driven_middle[d].val()).any()
+                    & ((self.addr.val() >> 10) == self.driven_high[d].val());
             }
             self.read[d].next = self.request.q.val() & !self.request_writes.q.val() & self.driven_chosen[d].q.val();
             self.wrote[d].next = self.request.q.val() & self.request_writes.q.val() & self.driven_chosen[d].q.val();

@@ -23,7 +23,7 @@ always @* if (begun) begin
 end
 
 // How it works inside: what the memory holds, and what the operations under way will make of it.
-wire stored = \marks.words [frame[4]][frame[3:0]];
+wire stored = \marks.words [frame[4:2]][frame[1:0]];
 wire holding = held & held_index == frame;
 wire then = holding ? held_set : stored;
 wire reads = reading & reading_index == frame;
@@ -35,8 +35,8 @@ always @* if (begun) begin
     assert (changes[2] == (answer & written_index == frame));
     assert (!answer | written);
     assert (reading_index < 32 & held_index < 32 & written_index < 32);
-    if (held & held_index[4] == frame[4]) assert (word[frame[3:0]] == stored);
-    if (written & written_index[4] == frame[4]) assert (written_word[frame[3:0]] == stored);
-    else if (reading & reading_index[4] == frame[4] & !(held & held_index[4] == frame[4]))
-        assert (\marks.read_data [frame[3:0]] == stored);
+    if (held & held_index[4:2] == frame[4:2]) assert (word[frame[1:0]] == stored);
+    if (written & written_index[4:2] == frame[4:2]) assert (written_word[frame[1:0]] == stored);
+    else if (reading & reading_index[4:2] == frame[4:2] & !(held & held_index[4:2] == frame[4:2]))
+        assert (\marks.read_data [frame[1:0]] == stored);
 end
