@@ -599,10 +599,8 @@ impl Logic for CorePort {
         self.taken_now.next = self.taking[2].q.val();
         for j in 0..self._processors {
             self.targets.element[j].next = self.registers.wrote[3 * j + 34].val();
-            self.registers.driven[3 * j + 35].next = self.empty.val();
-            if self.taken_valid.val() {
-                self.registers.driven[3 * j + 35].next = self.taken_message.val().get_bits::<32>(0);
-            }
+            // All of them read the one message that was taken.
+            self.registers.driven[3 * j + 35].next = 0.into();
             if self.registers.read[3 * j + 35].val() {
                 self.takes.next = true;
                 self.take_ring.next = self.ring_index[j].val();
@@ -626,6 +624,13 @@ impl Logic for CorePort {
                 self.message_error.next = self.send_refused.val();
             } else {
                 self.held.next = true;
+            }
+        }
+        self.registers.also.next = 0.into();
+        if self.takes.val() {
+            self.registers.also.next = self.empty.val();
+            if self.taken_valid.val() {
+                self.registers.also.next = self.taken_message.val().get_bits::<32>(0);
             }
         }
         // A take goes out once and is answered some cycles later.

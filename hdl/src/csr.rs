@@ -461,6 +461,7 @@ impl Logic for Csr {
         self.registers.write.next = self.host_write.val();
         self.registers.addr.next = self.host_addr.val();
         self.registers.wdata.next = self.host_wdata.val();
+        self.registers.also.next = 0.into();
         self.registers.hold.next = false;
 
         // Stored registers.

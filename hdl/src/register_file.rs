@@ -21,6 +21,7 @@
 //! | `driven_d` | in  | 32    | what driven word d reads                                                             |
 //! | `read_d`   | out | 1     | the request on show reads driven word d                                              |
 //! | `wrote_d`  | out | 1     | the request on show writes driven word d                                             |
+//! | `also`     | in  | 32    | what the request on show reads beside that: the two are or-ed                        |
 //! | `rvalid`   | out | 1     | answer to a read; reset value 0                                                      |
 //! | `rdata`    | out | 32    | what it reads; 0 where there is no word                                              |
 //!
@@ -102,6 +103,7 @@ pub struct RegisterFile<const A: usize> {
     pub driven: Vec<Signal<In, Bits<32>>>,
     pub read: Vec<Signal<Out, Bit>>,
     pub wrote: Vec<Signal<Out, Bit>>,
+    pub also: Signal<In, Bits<32>>,
     pub rvalid: Signal<Out, Bit>,
     pub rdata: Signal<Out, Bits<32>>,
     // The request on show. Its word is decoded a cycle early.
@@ -182,6 +184,7 @@ impl<const A: usize> RegisterFile<A> {
             driven: many(driven),
             read: many(driven),
             wrote: many(driven),
+            also: Default::default(),
             rvalid: Default::default(),
             rdata: Default::default(),
             request: Default::default(),
@@ -321,7 +324,7 @@ impl<const A: usize> Logic for RegisterFile<A> {
                 self.driven_part[d].next = self.driven[d].val();
             }
             self.driven_sum[d + 1].next = self.driven_sum[d].val() | self.driven_part[d].val();
-            self.answer.d.next = self.driven_sum[d + 1].val();
+            self.answer.d.next = self.driven_sum[d + 1].val() | self.also.val();
         }
 
         // Answer.
