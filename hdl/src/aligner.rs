@@ -24,8 +24,8 @@
 //! | `beat_last`  | out | 1     | last beat of its job                                                                   |
 //!
 //! Latency: [`LATENCY`] cycles from a line to the first beat that needs nothing later. Throughput: one step per cycle, jobs follow each
-//! other without a gap: a job costs as many cycles as it has beats, one more if it is late. Stalls while a beat waits for `beat_ready`;
-//! `beat_ready` reaches `line_ready` and `job_ready` in the same cycle, `line_valid` reaches `job_ready`.
+//! other without a gap: a job costs as many cycles as it has beats, one more if it is late. Stalls while two beats wait for `beat_ready`,
+//! which reaches `line_ready` and `job_ready` a cycle later; `line_valid` reaches `job_ready` in the same cycle.
 
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
@@ -95,6 +95,13 @@ pub struct Aligner<const W: usize, const KEEP: usize> {
     data: DFF<Bits<W>>,
     keep: DFF<Bits<KEEP>>,
     last: DFF<Bit>,
+    // The beat behind it, so that it is a register that says whether there is room.
+    arrives: Signal<Local, Bit>,
+    merged_keep: Signal<Local, Bits<KEEP>>,
+    second_valid: DFF<Bit>,
+    second_data: DFF<Bits<W>>,
+    second_keep: DFF<Bits<KEEP>>,
+    second_last: DFF<Bit>,
     bits_left: Vec<Constant<Bits<10>>>,
     bits_right: Vec<Constant<Bits<10>>>,
     lanes_left: Vec<Constant<Bits<10>>>,
@@ -160,6 +167,12 @@ impl<const W: usize, const KEEP: usize> Default for Aligner<W, KEEP> {
             data: Default::default(),
             keep: Default::default(),
             last: Default::default(),
+            arrives: Default::default(),
+            merged_keep: Default::default(),
+            second_valid: Default::default(),
+            second_data: Default::default(),
+            second_keep: Default::default(),
+            second_last: Default::default(),
             bits_left: amounts(&|lanes| 8 * lanes),
             bits_right: amounts(&|lanes| W - 8 * lanes),
             lanes_left: amounts(&|lanes| lanes),
@@ -176,9 +189,10 @@ impl<const W: usize, const KEEP: usize> Logic for Aligner<W, KEEP> {
         dff_setup!(self, clock, active, shift, lines_left, beats_left, late, starts);
         dff_setup!(self, clock, now_valid, now_gives, now_starts, now_ends, now_lanes, now_data, now_keep);
         dff_setup!(self, clock, old_data, old_keep, valid, data, keep, last);
+        dff_setup!(self, clock, second_valid, second_data, second_keep, second_last);
 
-        // One step of the job: everything moves unless the beat at the end has to wait.
-        self.moves.next = !self.valid.q.val() | self.beat_ready.val();
+        // One step of the job: everything moves unless there is no room for a beat.
+        self.moves.next = !self.second_valid.q.val();
         self.needs_line.next = self.lines_left.q.val().any();
         self.step.next = self.active.q.val() & self.moves.val() & (self.line_valid.val() | !self.needs_line.val());
         self.ends.next = (self.beats_left.q.val() == 1) & !self.late.q.val();
@@ -252,11 +266,29 @@ impl<const W: usize, const KEEP: usize> Logic for Aligner<W, KEEP> {
                 self.old_data.d.next = self.now_data.q.val();
                 self.old_keep.d.next = self.now_keep.q.val();
             }
-            self.valid.d.next = self.now_gives.q.val();
+        }
+        self.merged_keep.next =
+            (self.now_keep.q.val() & self.now_lanes.q.val()) | (self.merged_old_keep.val() & !self.now_lanes.q.val());
+        self.arrives.next = self.moves.val() & self.now_gives.q.val();
+        if self.beat_ready.val() | !self.valid.q.val() {
+            self.valid.d.next = self.arrives.val();
             self.data.d.next = self.merged_data.val();
-            self.keep.d.next = (self.now_keep.q.val() & self.now_lanes.q.val())
-                | (self.merged_old_keep.val() & !self.now_lanes.q.val());
+            self.keep.d.next = self.merged_keep.val();
             self.last.d.next = self.now_ends.q.val();
+            if self.second_valid.q.val() {
+                self.valid.d.next = true;
+                self.data.d.next = self.second_data.q.val();
+                self.keep.d.next = self.second_keep.q.val();
+                self.last.d.next = self.second_last.q.val();
+            }
+            self.second_valid.d.next = false;
+        } else if self.arrives.val() {
+            self.second_valid.d.next = true;
+        }
+        if self.moves.val() {
+            self.second_data.d.next = self.merged_data.val();
+            self.second_keep.d.next = self.merged_keep.val();
+            self.second_last.d.next = self.now_ends.q.val();
         }
         self.beat_valid.next = self.valid.q.val();
         self.beat_data.next = self.data.q.val();
@@ -268,6 +300,7 @@ impl<const W: usize, const KEEP: usize> Logic for Aligner<W, KEEP> {
             self.now_valid.d.next = false;
             self.now_gives.d.next = false;
             self.valid.d.next = false;
+            self.second_valid.d.next = false;
         }
     }
 }

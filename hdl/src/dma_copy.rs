@@ -91,6 +91,8 @@ pub struct DmaCopy<const W: usize, const KEEP: usize> {
     newest: DFF<Bits<3>>,
     oldest: DFF<Bits<3>>,
     place_free: Signal<Local, Bit>,
+    /// The next place is free: known a cycle after the one before was taken.
+    may_take: DFF<Bit>,
     oldest_id: Signal<Local, Bits<9>>,
     accepted: Signal<Local, Bit>,
     stream: MemoryStream<W, KEEP>,
@@ -155,6 +157,7 @@ impl<const W: usize, const KEEP: usize> Default for DmaCopy<W, KEEP> {
             newest: Default::default(),
             oldest: Default::default(),
             place_free: Default::default(),
+            may_take: Default::default(),
             oldest_id: Default::default(),
             accepted: Default::default(),
             stream: Default::default(),
@@ -179,7 +182,7 @@ impl<const W: usize, const KEEP: usize> Default for DmaCopy<W, KEEP> {
 impl<const W: usize, const KEEP: usize> Logic for DmaCopy<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, is_busy, newest, oldest, active, to_host, header, processor, address);
+        dff_setup!(self, clock, is_busy, newest, oldest, active, to_host, header, processor, address, may_take);
         self.stream.clock.next = self.clock.val();
         self.stream.reset.next = self.reset.val();
         self.order.clock.next = self.clock.val();
@@ -192,8 +195,9 @@ impl<const W: usize, const KEEP: usize> Logic for DmaCopy<W, KEEP> {
                 self.place_free.next = !self.live[r].q.val();
             }
         }
-        self.copy_ready.next = self.place_free.val() & self.stream.job_ready.val() & !self.order.full.val();
+        self.copy_ready.next = self.may_take.q.val() & self.stream.job_ready.val() & !self.order.full.val();
         self.accepted.next = self.copy_valid.val() & self.copy_ready.val();
+        self.may_take.d.next = self.place_free.val() & !self.accepted.val();
         self.newest.d.next = self.newest.q.val() + self.accepted.val();
         self.stream.job_valid.next = self.accepted.val();
         self.stream.job_processor.next = self.copy_near.val().get_bits::<4>(24);

@@ -329,10 +329,14 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
             self.active_id.d.next = self.behind.val().id;
             self.is_short.d.next = false;
         }
-        self.fill_ready.next = !self.waits.q.val() | self.starts.val();
+        // What is judged comes so seldom that a register may say whether there is room.
+        self.fill_ready.next = !self.waits.q.val();
         self.takes.next = self.fill_valid.val() & self.fill_ready.val();
-        if self.fill_ready.val() {
-            self.waits.d.next = self.takes.val();
+        if self.starts.val() {
+            self.waits.d.next = false;
+        }
+        if self.takes.val() {
+            self.waits.d.next = true;
             self.waiting.d.next = self.todo.val();
         }
 

@@ -127,6 +127,10 @@ pub struct DmaIssue {
     boundary: DFF<Bits<13>>,
     length: DFF<Bits<13>>,
     ends: DFF<Bit>,
+    // What was handed over and is not stored yet.
+    arrived: DFF<Bit>,
+    arrived_place: DFF<Bits<6>>,
+    arrived_entry: DFF<Bits<PREPARED_BITS>>,
     turn_left: DFF<Bits<2>>,
     is_short: Signal<Local, Bit>,
     offers: Signal<Local, Bit>,
@@ -201,6 +205,9 @@ impl DmaIssue {
             boundary: Default::default(),
             length: Default::default(),
             ends: Default::default(),
+            arrived: Default::default(),
+            arrived_place: Default::default(),
+            arrived_entry: Default::default(),
             turn_left: Default::default(),
             is_short: Default::default(),
             offers: Default::default(),
@@ -220,7 +227,7 @@ impl Logic for DmaIssue {
     fn update(&mut self) {
         dff_setup!(self, clock, read_was_ready, copy_was_ready, load, load_channel, loaded, work, channel, position);
         dff_setup!(self, clock, to_host, to_core, far_page, far_place, far_carry, near, remaining, limit, boundary);
-        dff_setup!(self, clock, length, ends, turn_left);
+        dff_setup!(self, clock, length, ends, turn_left, arrived, arrived_place, arrived_entry);
         self.copies.clock.next = self.clock.val();
         self.turns.clock.next = self.clock.val();
         self.turns.reset.next = self.reset.val();
@@ -365,11 +372,20 @@ impl Logic for DmaIssue {
         self.back.next.to_host = self.to_host.q.val();
         self.back.next.to_core = self.to_core.q.val();
         self.back.next.position = self.position.q.val();
-        self.prepare_ready.next = !self.puts_back.val();
-        self.copies.write_enable.next = self.prepare_valid.val() | self.puts_back.val();
-        self.copies.write_address.next =
-            (bit_cast::<6, 5>(self.prepare_channel.val()) << 1) + self.prepare_entry.val().get_bit(111);
-        self.copies.write_data.next = self.prepare_entry.val();
+        // Nothing is put back twice in a row, so what arrives is stored long before it is chosen.
+        self.prepare_ready.next = !self.arrived.q.val();
+        if !self.puts_back.val() {
+            self.arrived.d.next = false;
+        }
+        if self.prepare_valid.val() & !self.arrived.q.val() {
+            self.arrived.d.next = true;
+            self.arrived_place.d.next =
+                (bit_cast::<6, 5>(self.prepare_channel.val()) << 1) + self.prepare_entry.val().get_bit(111);
+            self.arrived_entry.d.next = self.prepare_entry.val();
+        }
+        self.copies.write_enable.next = self.arrived.q.val() | self.puts_back.val();
+        self.copies.write_address.next = self.arrived_place.q.val();
+        self.copies.write_data.next = self.arrived_entry.q.val();
         if self.puts_back.val() {
             self.copies.write_address.next =
                 (bit_cast::<6, 5>(self.channel.q.val()) << 1) + self.position.q.val().get_bit(0);
@@ -385,6 +401,7 @@ impl Logic for DmaIssue {
         if self.reset.val() {
             self.load.d.next = LoadStep::Choose;
             self.work.d.next = WorkStep::Idle;
+            self.arrived.d.next = false;
         }
     }
 }
