@@ -35,7 +35,7 @@ fn documented(page: &str) -> Vec<Port> {
         let known = PARAMETERS.iter().find(|(parameter, _)| *parameter == width).map(|(_, value)| *value);
         let width = known.unwrap_or_else(|| width.parse().unwrap_or_else(|_| panic!("{name}: width `{width}`")));
         let name = match name.rsplit_once('_') {
-            Some((array, index)) if ["i", "j", "k", "c"].contains(&index) => format!("{array}_*"),
+            Some((array, index)) if ["i", "j", "k", "c", "d", "s"].contains(&index) => format!("{array}_*"),
             _ => name.to_string(),
         };
         (name, direction, width)
