@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-fpga setup-formal demo test lint fmax prove clean
+.PHONY: help setup setup-fpga setup-formal demo test lint fmax rams prove clean
 
 # The card that `make fmax` measures.
 PRESET ?= n4w64
@@ -13,7 +13,8 @@ help:
 	@echo '             (CAPTURE=FILE for yours; now $(CAPTURE))'
 	@echo 'make test    set-up, lint, then every test'
 	@echo 'make lint    set-up, formatting, clippy, rustdoc'
-	@echo 'make fmax    set-up with the FPGA tools (300 MB), then clock rate and area on an ECP5'
+	@echo 'make fmax    set-up with the FPGA tools (300 MB), then clock rate and area on an ECP5 (most of an hour)'
+	@echo 'make rams    set-up with the FPGA tools, then RAM of every preset as yosys maps it'
 	@echo 'make prove   set-up with the FPGA tools and a solver, then formal proofs of queues, messages, interrupts'
 	@echo 'make clean   remove what was built, keep .tools/'
 
@@ -40,6 +41,10 @@ test: lint
 fmax: setup-fpga
 	cargo build --locked
 	scripts/fmax $(PRESET)
+
+rams: setup-fpga
+	cargo build --locked
+	scripts/fmax --rams
 
 prove: setup-formal
 	scripts/prove
