@@ -113,7 +113,7 @@ fn long_copies_take_nearly_every_cycle() {
         for direction in Direction::ALL {
             let share = throughput(card(preset), direction).unwrap();
             println!("{preset}, {direction}: {share:.3} of one beat per cycle");
-            assert!(share >= 0.95 && share <= 1.0, "{preset}, {direction}: {share:.3}");
+            assert!((0.95..=1.0).contains(&share), "{preset}, {direction}: {share:.3}");
         }
     }
 }

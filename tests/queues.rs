@@ -153,7 +153,7 @@ fn row_69_4_an_inbound_mfa_is_the_place_of_the_frame_in_bar2() {
         card.give_inbound(p, frames).unwrap();
         for k in 0..4 {
             let mfa = card.host_read(inbound(p)).unwrap();
-            assert_eq!(mfa, (p as u32) << 24 | 0x2_0000 + 64 * k);
+            assert_eq!(mfa, ((p as u32) << 24) | (0x2_0000 + 64 * k));
             card.cores[p].memory.open(place(mfa) as u32, 64);
             // The push model: the host writes the frame itself, and posts it behind that, without waiting.
             let bytes = message(mfa as u8 ^ p as u8);

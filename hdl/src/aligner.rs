@@ -261,11 +261,9 @@ impl<const W: usize, const KEEP: usize> Logic for Aligner<W, KEEP> {
         if self.now_starts.q.val() {
             self.merged_old_keep.next = 0.into();
         }
-        if self.moves.val() {
-            if self.now_valid.q.val() {
-                self.old_data.d.next = self.now_data.q.val();
-                self.old_keep.d.next = self.now_keep.q.val();
-            }
+        if self.moves.val() & self.now_valid.q.val() {
+            self.old_data.d.next = self.now_data.q.val();
+            self.old_keep.d.next = self.now_keep.q.val();
         }
         self.merged_keep.next =
             (self.now_keep.q.val() & self.now_lanes.q.val()) | (self.merged_old_keep.val() & !self.now_lanes.q.val());

@@ -47,7 +47,7 @@ pub const LATENCY: usize = 1;
 /// Counters of each processor that count what dispatch does.
 const PER_PROCESSOR: usize = 4;
 
-/// Counters that dispatch feeds: those of the whole card, then [`PER_PROCESSOR`] of each processor.
+/// Counters that dispatch feeds: those of the whole card, then four of each processor.
 pub const fn num_counters(processors: usize) -> usize {
     counters::FIRST_PROCESSOR + PER_PROCESSOR * processors
 }

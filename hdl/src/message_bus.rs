@@ -114,13 +114,13 @@ mod tests {
         let (mut sent, mut refused) = ([0; N], 0);
         for cycle in 0..4000u64 {
             dut.reset.next = cycle == 0;
-            for i in 0..N {
+            for (i, sending) in sending.iter_mut().enumerate() {
                 // At first all of them always.
-                if cycle > 0 && sending[i].is_none() && (cycle < 500 || random.below(4) == 0) {
-                    sending[i] = Some((random.below(N as u64), random.below(1 << 60), cycle));
+                if cycle > 0 && sending.is_none() && (cycle < 500 || random.below(4) == 0) {
+                    *sending = Some((random.below(N as u64), random.below(1 << 60), cycle));
                 }
-                dut.send[i].next = sending[i].is_some();
-                let (target, number, _) = sending[i].unwrap_or_default();
+                dut.send[i].next = sending.is_some();
+                let (target, number, _) = sending.unwrap_or_default();
                 dut.target[i].next = (1u64 << target).to_bits();
                 let low = bit_cast::<128, 64>(number.to_bits());
                 dut.message_of[i].next = low | (low << 64);

@@ -200,10 +200,10 @@ mod tests {
             dut.reset.next = false;
             let mut expected = [0; COUNTERS];
             for cycle in 0..3000 {
-                for c in 0..COUNTERS {
+                for (c, expected) in expected.iter_mut().enumerate() {
                     let pulse = !OF_BYTES.contains(&c) && (c == 0 || random.below(3) == 0);
                     dut.pulse[c].next = pulse;
-                    expected[c] += u64::from(pulse);
+                    *expected += u64::from(pulse);
                 }
                 for (k, place) in OF_BYTES.into_iter().enumerate() {
                     let bytes = if cycle % 160 == 0 { 9216 } else { 64 - k as u64 * random.below(64) };

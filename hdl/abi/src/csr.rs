@@ -248,7 +248,7 @@ impl Register {
 
 /// Whatever reaches a register space: a processor's own port, or the host's mapping of BAR0.
 pub trait Bus {
-    /// Why an access failed; [`core::convert::Infallible`] on a processor.
+    /// Why an access failed; `Infallible` on a processor.
     type Error;
 
     /// Reads the word at this byte offset.

@@ -260,7 +260,7 @@ registers! {
         "Messages waiting for the processor." POSTED: 16, 11;
     }
 
-    "Indirection table: hash[6:0] picks the entry, its four bits name the processor; one that does not exist drops the frame."
+    "Indirection table: bits 6:0 of the hash pick the entry, its four bits name the processor; one that does not exist drops the frame."
     RETA = Register::memory(0x1_0200, ReadWrite, Derived("entry i = i mod N")).array(RETA_ENTRIES); reta {
         "Number of the processor." PROCESSOR: 0, 4;
     }
