@@ -42,22 +42,17 @@ impl Arbiter {
     /// Between `n` that may ask, 1 to 31.
     pub fn new(n: usize) -> Self {
         assert!((1..32).contains(&n));
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            request: many(n),
-            advance: Default::default(),
-            grant: many(n),
-            granted: Default::default(),
-            any: Default::default(),
-            first: Default::default(),
-            behind: many(n),
-            any_behind: Default::default(),
-            candidate: many(n),
-            claimed: many(n + 1),
-            winner: many(n),
-            chosen: Default::default(),
-            _n: n,
+        block! {
+            Self {
+                request: many(n),
+                grant: many(n),
+                behind: many(n),
+                candidate: many(n),
+                claimed: many(n + 1),
+                winner: many(n),
+                _n: n,
+            },
+            clock, reset, advance, granted, any, first, any_behind, chosen
         }
     }
 }

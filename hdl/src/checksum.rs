@@ -65,35 +65,17 @@ pub struct Checksum<const W: usize, const KEEP: usize> {
 impl<const W: usize, const KEEP: usize> Default for Checksum<W, KEEP> {
     fn default() -> Self {
         assert!(KEEP * 8 == W && W.is_multiple_of(64) && W <= 512);
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            beat_valid: Default::default(),
-            beat_first: Default::default(),
-            beat_last: Default::default(),
-            beat_data: Default::default(),
-            beat_lanes: Default::default(),
-            beat_addend: Default::default(),
-            sum_valid: Default::default(),
-            sum: Default::default(),
-            choice: Default::default(),
-            valid: Default::default(),
-            first: Default::default(),
-            ends: Default::default(),
-            chosen: Default::default(),
-            half: many(KEEP / 2),
-            wide: many(KEEP / 2),
-            by_four: many(KEEP / 8),
-            all: Default::default(),
-            beat_sum: Default::default(),
-            addend: many(3),
-            before_beat: Default::default(),
-            total: Default::default(),
-            folded: Default::default(),
-            folded_again: Default::default(),
-            ended: Default::default(),
-            _halves: KEEP / 2,
-            _fours: KEEP / 8,
+        block! {
+            Self {
+                half: many(KEEP / 2),
+                wide: many(KEEP / 2),
+                by_four: many(KEEP / 8),
+                addend: many(3),
+                _halves: KEEP / 2,
+                _fours: KEEP / 8,
+            },
+            clock, reset, beat_valid, beat_first, beat_last, beat_data, beat_lanes, beat_addend, sum_valid, sum, choice,
+            valid, first, ends, chosen, all, beat_sum, before_beat, total, folded, folded_again, ended
         }
     }
 }

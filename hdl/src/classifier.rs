@@ -78,35 +78,14 @@ pub struct Classifier<const W: usize, const CHUNK: usize, const WINDOW: usize> {
 impl<const W: usize, const CHUNK: usize, const WINDOW: usize> Classifier<W, CHUNK, WINDOW> {
     /// A classifier for `processors` processors.
     pub fn new(processors: usize) -> Self {
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            beat_valid: Default::default(),
-            beat_data: Default::default(),
-            beat_bytes: Default::default(),
-            beat_first: Default::default(),
-            beat_last: Default::default(),
-            use_toeplitz: Default::default(),
-            fragment_addresses: Default::default(),
-            chunk_bits: Default::default(),
-            hash_fields: Default::default(),
-            key: Default::default(),
-            reta_write: Default::default(),
-            reta_write_index: Default::default(),
-            reta_write_entry: Default::default(),
-            reta_read_index: Default::default(),
-            reta_read_entry: Default::default(),
-            headers_tvalid: Default::default(),
-            headers_class: Default::default(),
-            headers_ipv6: Default::default(),
-            headers_places: Default::default(),
-            lookup_tvalid: Default::default(),
-            lookup_processor: Default::default(),
-            lookup_hash: Default::default(),
-            lookup_class: Default::default(),
-            parser: Default::default(),
-            flow_hash: Default::default(),
-            reta: Reta::new(processors),
+        block! {
+            Self {
+                reta: Reta::new(processors),
+            },
+            clock, reset, beat_valid, beat_data, beat_bytes, beat_first, beat_last, use_toeplitz, fragment_addresses,
+            chunk_bits, hash_fields, key, reta_write, reta_write_index, reta_write_entry, reta_read_index,
+            reta_read_entry, headers_tvalid, headers_class, headers_ipv6, headers_places, lookup_tvalid,
+            lookup_processor, lookup_hash, lookup_class, parser, flow_hash
         }
     }
 }

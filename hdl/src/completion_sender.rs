@@ -103,47 +103,19 @@ pub struct CompletionSender<const W: usize> {
 
 impl<const W: usize> Default for CompletionSender<W> {
     fn default() -> Self {
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            completer_id: Default::default(),
-            answer_valid: Default::default(),
-            answer_ready: Default::default(),
-            answer: Default::default(),
-            register_valid: Default::default(),
-            register_data: Default::default(),
-            register_take: Default::default(),
-            memory_valid: Default::default(),
-            memory_data: Default::default(),
-            memory_ready: Default::default(),
-            tlp_tdata: Default::default(),
-            tlp_theader: Default::default(),
-            tlp_tvalid: Default::default(),
-            tlp_tlast: Default::default(),
-            tlp_tready: Default::default(),
-            waiting: Default::default(),
-            head: Default::default(),
-            echo: Default::default(),
-            refused: Default::default(),
-            from_registers: Default::default(),
-            from_memory: Default::default(),
-            dws_less_one: Default::default(),
-            available: Default::default(),
-            moves: Default::default(),
-            go: Default::default(),
-            in_tlp: Default::default(),
-            left: Default::default(),
-            left_now: Default::default(),
-            ends: Default::default(),
-            made: Default::default(),
-            payload: Default::default(),
-            stage: Default::default(),
-            registers: Constant::new(FROM_REGISTERS.to_bits()),
-            memory: Constant::new(FROM_MEMORY.to_bits()),
-            lane_bits: Constant::new(((W / 32).ilog2() as u64).to_bits()),
-            // Bits 4:1 of the type, and bit 0 of fmt, which is 0: three DWs.
-            cpl: Constant::new(0b0_0101u64.to_bits()),
-            unsupported: Constant::new(1u64.to_bits()),
+        block! {
+            Self {
+                registers: Constant::new(FROM_REGISTERS.to_bits()),
+                memory: Constant::new(FROM_MEMORY.to_bits()),
+                lane_bits: Constant::new(((W / 32).ilog2() as u64).to_bits()),
+                // Bits 4:1 of the type, and bit 0 of fmt, which is 0: three DWs.
+                cpl: Constant::new(0b0_0101u64.to_bits()),
+                unsupported: Constant::new(1u64.to_bits()),
+            },
+            clock, reset, completer_id, answer_valid, answer_ready, answer, register_valid, register_data,
+            register_take, memory_valid, memory_data, memory_ready, tlp_tdata, tlp_theader, tlp_tvalid, tlp_tlast,
+            tlp_tready, waiting, head, echo, refused, from_registers, from_memory, dws_less_one, available, moves, go,
+            in_tlp, left, left_now, ends, made, payload, stage
         }
     }
 }

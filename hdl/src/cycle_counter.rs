@@ -33,15 +33,11 @@ pub struct CycleCounter {
 
 impl Default for CycleCounter {
     fn default() -> Self {
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            count: Default::default(),
-            low: Default::default(),
-            high: Default::default(),
-            turning: Default::default(),
-            both: Default::default(),
-            last_but_one: Constant::new(0xffff_fffeu64.to_bits()),
+        block! {
+            Self {
+                last_but_one: Constant::new(0xffff_fffeu64.to_bits()),
+            },
+            clock, reset, count, low, high, turning, both
         }
     }
 }

@@ -28,15 +28,13 @@ impl<const WIDTH: usize> Delay<WIDTH> {
     /// A delay of `cycles`, 3 to 16.
     pub fn new(cycles: usize) -> Self {
         assert!((3..=16).contains(&cycles));
-        Self {
-            clock: Default::default(),
-            source: Default::default(),
-            sink: Default::default(),
-            kept: Memory::new(16, Collision::Discarded),
-            place: Default::default(),
-            out: Default::default(),
-            // Writing, and the register behind the memory, take two of the cycles.
-            behind: Constant::new((cycles as u64 - 2).to_bits()),
+        block! {
+            Self {
+                kept: Memory::new(16, Collision::Discarded),
+                // Writing, and the register behind the memory, take two of the cycles.
+                behind: Constant::new((cycles as u64 - 2).to_bits()),
+            },
+            clock, source, sink, place, out
         }
     }
 }

@@ -27,13 +27,12 @@ impl<const WIDTH: usize> DelayLine<WIDTH> {
     /// A delay of `stages` cycles, at least 1.
     pub fn new(stages: usize) -> Self {
         assert!(stages > 0);
-        Self {
-            clock: Default::default(),
-            value: Default::default(),
-            delayed: Default::default(),
-            stage: many(stages),
-            last: Default::default(),
-            _stages: stages,
+        block! {
+            Self {
+                stage: many(stages),
+                _stages: stages,
+            },
+            clock, value, delayed, last
         }
     }
 }

@@ -79,43 +79,28 @@ impl DmaDescriptors {
     pub fn new(processors: usize) -> Self {
         assert_eq!((DEPTH, DESCRIPTOR_WORDS), (16, 7));
         let channels = processors + 1;
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            push: many(channels),
-            push_data: many(channels),
-            push_grant: many(channels),
-            push_refused: many(channels),
-            room: many(channels),
-            position: many(channels),
-            start_channel: Default::default(),
-            start_position: Default::default(),
-            start_source: Default::default(),
-            start_destination: Default::default(),
-            start_control: Default::default(),
-            retire_channel: Default::default(),
-            retire_position: Default::default(),
-            retire_control: Default::default(),
-            retire_mfa: Default::default(),
-            retire_context: Default::default(),
-            turns: Arbiter::new(processors),
-            chosen: many(processors),
-            host_pushes: Default::default(),
-            granted: many(channels),
-            any_granted: Default::default(),
-            data_of: many(channels),
-            position_of: many(channels),
-            data: Default::default(),
-            store_channel: Default::default(),
-            store_position: Default::default(),
-            stores: Default::default(),
-            store_place: Default::default(),
-            stored: Default::default(),
-            // A descriptor is read long after it was stored.
-            to_start: Memory::new(DEPTH * channels, Collision::Discarded),
-            to_retire: Memory::new(DEPTH * channels, Collision::Discarded),
-            _processors: processors,
-            _channels: channels,
+        block! {
+            Self {
+                push: many(channels),
+                push_data: many(channels),
+                push_grant: many(channels),
+                push_refused: many(channels),
+                room: many(channels),
+                position: many(channels),
+                turns: Arbiter::new(processors),
+                chosen: many(processors),
+                granted: many(channels),
+                data_of: many(channels),
+                position_of: many(channels),
+                // A descriptor is read long after it was stored.
+                to_start: Memory::new(DEPTH * channels, Collision::Discarded),
+                to_retire: Memory::new(DEPTH * channels, Collision::Discarded),
+                _processors: processors,
+                _channels: channels,
+            },
+            clock, reset, start_channel, start_position, start_source, start_destination, start_control, retire_channel,
+            retire_position, retire_control, retire_mfa, retire_context, host_pushes, any_granted, data, store_channel,
+            store_position, stores, store_place, stored
         }
     }
 }

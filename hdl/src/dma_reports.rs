@@ -59,31 +59,25 @@ pub struct DmaReports {
 impl DmaReports {
     /// Entries of `channels` channels.
     pub fn new(channels: usize) -> Self {
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            store: Default::default(),
-            store_channel: Default::default(),
-            store_position: Default::default(),
-            store_data: Default::default(),
-            reported: many(channels),
-            show_position: many(channels),
-            show: many(channels),
-            done_valid: many(channels),
-            done_data: many(channels),
-            done_take: many(channels),
-            taken: many(channels),
-            // An entry is counted when it is stored, and fetched later.
-            entries: Memory::new(DEPTH * channels, Collision::Discarded),
-            turns: Arbiter::new(channels),
-            channel: Default::default(),
-            position: Default::default(),
-            fetches: many(channels),
-            fetched: many(channels),
-            busy: Default::default(),
-            valid: many(channels),
-            data: many(channels),
-            _channels: channels,
+        block! {
+            Self {
+                reported: many(channels),
+                show_position: many(channels),
+                show: many(channels),
+                done_valid: many(channels),
+                done_data: many(channels),
+                done_take: many(channels),
+                taken: many(channels),
+                // An entry is counted when it is stored, and fetched later.
+                entries: Memory::new(DEPTH * channels, Collision::Discarded),
+                turns: Arbiter::new(channels),
+                fetches: many(channels),
+                fetched: many(channels),
+                valid: many(channels),
+                data: many(channels),
+                _channels: channels,
+            },
+            clock, reset, store, store_channel, store_position, store_data, channel, position, busy
         }
     }
 }

@@ -86,49 +86,18 @@ pub struct DmaWindows {
 impl Default for DmaWindows {
     fn default() -> Self {
         assert_eq!((WINDOWS, WINDOW_WORDS, Window::READABLE, Window::WRITABLE), (4, 4, 1, 2));
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            window_write: Default::default(),
-            window_read: Default::default(),
-            window_index: Default::default(),
-            window_wdata: Default::default(),
-            window_rdata: Default::default(),
-            check: Default::default(),
-            check_processor: Default::default(),
-            check_write: Default::default(),
-            check_first: Default::default(),
-            check_last: Default::default(),
-            checked: Default::default(),
-            allowed: Default::default(),
-            // A window that changes while it is checked is the old one or the new one, word by word.
-            first_low: Memory::new(16 * WINDOWS, Collision::OldData),
-            first_high: Memory::new(16 * WINDOWS, Collision::OldData),
-            last_low: Memory::new(16 * WINDOWS, Collision::OldData),
-            last_high: Memory::new(16 * WINDOWS, Collision::OldData),
-            clear_place: Default::default(),
-            write_place: Default::default(),
-            read_place: Default::default(),
-            word: Default::default(),
-            low_word: Default::default(),
-            reads: Default::default(),
-            read_word: Default::default(),
-            rdata: Default::default(),
-            asking: Default::default(),
-            ask: Default::default(),
-            asks: Default::default(),
-            asked: Default::default(),
-            fetched: Default::default(),
-            fetched_last: Default::default(),
-            held: Default::default(),
-            held_last: Default::default(),
-            first_page: Default::default(),
-            last_page: Default::default(),
-            readable: Default::default(),
-            writable: Default::default(),
-            open: Default::default(),
-            matched: Default::default(),
-            done: Default::default(),
+        block! {
+            Self {
+                // A window that changes while it is checked is the old one or the new one, word by word.
+                first_low: Memory::new(16 * WINDOWS, Collision::OldData),
+                first_high: Memory::new(16 * WINDOWS, Collision::OldData),
+                last_low: Memory::new(16 * WINDOWS, Collision::OldData),
+                last_high: Memory::new(16 * WINDOWS, Collision::OldData),
+            },
+            clock, reset, window_write, window_read, window_index, window_wdata, window_rdata, check, check_processor,
+            check_write, check_first, check_last, checked, allowed, clear_place, write_place, read_place, word,
+            low_word, reads, read_word, rdata, asking, ask, asks, asked, fetched, fetched_last, held, held_last,
+            first_page, last_page, readable, writable, open, matched, done
         }
     }
 }

@@ -75,30 +75,19 @@ pub struct FrameGate {
 impl FrameGate {
     /// The gate of `side` for at most `depth` frames of an inbound or an outbound region.
     pub fn new(depth: usize, inbound: bool, side: Side) -> Self {
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            base: Default::default(),
-            size: Default::default(),
-            frames: Default::default(),
-            hand: Default::default(),
-            mfa: Default::default(),
-            take: Default::default(),
-            take_index: Default::default(),
-            accepted: Default::default(),
-            refused: Default::default(),
-            index: Default::default(),
-            kind: Default::default(),
-            region: FrameRegion::new(depth, inbound),
-            ledger: FrameLedger::new(depth),
-            handed_mfa: Default::default(),
-            handed: many(LATENCY),
-            handed_kind: many(LATENCY),
-            taken: many(TO_LEDGER),
-            taken_index: many(TO_LEDGER),
-            hand_sets: Constant::new(side == Side::Filler),
-            _latency: LATENCY,
-            _to_ledger: TO_LEDGER,
+        block! {
+            Self {
+                region: FrameRegion::new(depth, inbound),
+                ledger: FrameLedger::new(depth),
+                handed: many(LATENCY),
+                handed_kind: many(LATENCY),
+                taken: many(TO_LEDGER),
+                taken_index: many(TO_LEDGER),
+                hand_sets: Constant::new(side == Side::Filler),
+                _latency: LATENCY,
+                _to_ledger: TO_LEDGER,
+            },
+            clock, reset, base, size, frames, hand, mfa, take, take_index, accepted, refused, index, kind, handed_mfa
         }
     }
 }

@@ -54,30 +54,13 @@ impl FrameLedger {
     /// For `depth` frames: a power of two, 4 to 1024.
     pub fn new(depth: usize) -> Self {
         assert!(depth.is_power_of_two() && (4..=1024).contains(&depth), "a ledger of {depth} frames");
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            operate: Default::default(),
-            set: Default::default(),
-            index: Default::default(),
-            changed: Default::default(),
-            answer_index: Default::default(),
-            // A word that is read while it is written is taken from the stage that writes it.
-            marks: Memory::new(depth / 4, Collision::Discarded),
-            reading: Default::default(),
-            reading_set: Default::default(),
-            reading_index: Default::default(),
-            held: Default::default(),
-            held_set: Default::default(),
-            held_index: Default::default(),
-            word: Default::default(),
-            new_word: Default::default(),
-            written: Default::default(),
-            written_index: Default::default(),
-            written_word: Default::default(),
-            answer: Default::default(),
-            bit_mask: Default::default(),
-            clear_address: Default::default(),
+        block! {
+            Self {
+                // A word that is read while it is written is taken from the stage that writes it.
+                marks: Memory::new(depth / 4, Collision::Discarded),
+            },
+            clock, reset, operate, set, index, changed, answer_index, reading, reading_set, reading_index, held,
+            held_set, held_index, word, new_word, written, written_index, written_word, answer, bit_mask, clear_address
         }
     }
 }

@@ -57,27 +57,13 @@ pub struct FrameRegion {
 impl FrameRegion {
     /// A region of at most `depth` frames (a power of two, 16 to 1024), `inbound` or outbound.
     pub fn new(depth: usize, inbound: bool) -> Self {
-        Self {
-            clock: Default::default(),
-            base: Default::default(),
-            size: Default::default(),
-            frames: Default::default(),
-            mfa: Default::default(),
-            good: Default::default(),
-            index: Default::default(),
-            shift: Default::default(),
-            low_mask: Default::default(),
-            high_mask: Default::default(),
-            count: Default::default(),
-            page_good: Default::default(),
-            low_good: Default::default(),
-            offset: Default::default(),
-            start: Default::default(),
-            number: Default::default(),
-            accepted: Default::default(),
-            found: Default::default(),
-            inbound: Constant::new(inbound),
-            depth: Constant::new((depth as u64).to_bits()),
+        block! {
+            Self {
+                inbound: Constant::new(inbound),
+                depth: Constant::new((depth as u64).to_bits()),
+            },
+            clock, base, size, frames, mfa, good, index, shift, low_mask, high_mask, count, page_good, low_good, offset,
+            start, number, accepted, found
         }
     }
 }

@@ -99,20 +99,17 @@ fn class(c: Class) -> Constant<Bits<3>> {
 
 impl Default for HeaderWalk {
     fn default() -> Self {
-        Self {
-            present: Default::default(),
-            info: Default::default(),
-            state_in: Default::default(),
-            state_out: Default::default(),
-            hit: Default::default(),
-            beyond: Default::default(),
-            arp: class(Class::Arp),
-            ip: class(Class::Ip),
-            tcp: class(Class::Tcp),
-            udp: class(Class::Udp),
-            fragment: class(Class::Fragment),
-            neighbour_discovery: class(Class::NeighbourDiscovery),
-            malformed: class(Class::Malformed),
+        block! {
+            Self {
+                arp: class(Class::Arp),
+                ip: class(Class::Ip),
+                tcp: class(Class::Tcp),
+                udp: class(Class::Udp),
+                fragment: class(Class::Fragment),
+                neighbour_discovery: class(Class::NeighbourDiscovery),
+                malformed: class(Class::Malformed),
+            },
+            present, info, state_in, state_out, hit, beyond
         }
     }
 }

@@ -11,6 +11,13 @@
 // The ports table on each block's page documents its fields.
 #![allow(missing_docs)]
 
+/// A block as it starts: the fields in braces as given, those named behind them by default.
+macro_rules! block {
+    (Self { $($given:ident: $value:expr),* $(,)? }, $($default:ident),*) => {
+        Self { $($given: $value,)* $($default: Default::default(),)* }
+    };
+}
+
 pub mod aligner;
 pub mod arbiter;
 pub mod checksum;

@@ -46,23 +46,20 @@ pub struct MessageBus {
 impl MessageBus {
     /// Between `processors` processors.
     pub fn new(processors: usize) -> Self {
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            send: many(processors),
-            target: many(processors),
-            message_of: many(processors),
-            done: many(processors),
-            refused: Default::default(),
-            put: Default::default(),
-            sender: Default::default(),
-            message: Default::default(),
-            full: many(processors),
-            arbiter: Arbiter::new(processors),
-            granted: many(processors),
-            granted_target: many(processors),
-            granted_message: many(processors),
-            _processors: processors,
+        block! {
+            Self {
+                send: many(processors),
+                target: many(processors),
+                message_of: many(processors),
+                done: many(processors),
+                full: many(processors),
+                arbiter: Arbiter::new(processors),
+                granted: many(processors),
+                granted_target: many(processors),
+                granted_message: many(processors),
+                _processors: processors,
+            },
+            clock, reset, refused, put, sender, message
         }
     }
 }

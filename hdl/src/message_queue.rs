@@ -74,41 +74,23 @@ pub struct MessageQueue {
 impl MessageQueue {
     /// The messages of `processors` processors to one of them.
     pub fn new(processors: usize) -> Self {
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            put: Default::default(),
-            sender: Default::default(),
-            message: Default::default(),
-            refused: Default::default(),
-            take: Default::default(),
-            take_ring: Default::default(),
-            taken: Default::default(),
-            taken_valid: Default::default(),
-            level: many(processors),
-            pending: Default::default(),
-            // A place is read at the earliest in the cycle behind its write.
-            rings: Memory::new(16 * processors, Collision::Discarded),
-            accepts: many(processors),
-            enters: Default::default(),
-            full: Default::default(),
-            write_part: many(processors),
-            write_address: Default::default(),
-            write_place: many(processors),
-            read_place: many(processors),
-            held: many(processors),
-            not_empty: Default::default(),
-            asked: Default::default(),
-            asked_ring: Default::default(),
-            takes: many(processors),
-            found: Default::default(),
-            read_part: many(processors),
-            read_address: Default::default(),
-            reading: Default::default(),
-            valid: Default::default(),
-            out: Default::default(),
-            ring_start: (0..processors as u64).map(|i| Constant::new((16 * i).to_bits())).collect(),
-            _processors: processors,
+        block! {
+            Self {
+                level: many(processors),
+                // A place is read at the earliest in the cycle behind its write.
+                rings: Memory::new(16 * processors, Collision::Discarded),
+                accepts: many(processors),
+                write_part: many(processors),
+                write_place: many(processors),
+                read_place: many(processors),
+                held: many(processors),
+                takes: many(processors),
+                read_part: many(processors),
+                ring_start: (0..processors as u64).map(|i| Constant::new((16 * i).to_bits())).collect(),
+                _processors: processors,
+            },
+            clock, reset, put, sender, message, refused, take, take_ring, taken, taken_valid, pending, enters, full,
+            write_address, not_empty, asked, asked_ring, found, read_address, reading, valid, out
         }
     }
 }

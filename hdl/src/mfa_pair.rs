@@ -71,32 +71,15 @@ pub struct MfaPair {
 impl MfaPair {
     /// For at most `depth` frames (a power of two, 16 to 1024) of an inbound or an outbound region.
     pub fn new(depth: usize, inbound: bool) -> Self {
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            base: Default::default(),
-            size: Default::default(),
-            frames: Default::default(),
-            give: Default::default(),
-            give_mfa: Default::default(),
-            give_refused: Default::default(),
-            take_posted: Default::default(),
-            posted: Default::default(),
-            take_free: Default::default(),
-            free: Default::default(),
-            post: Default::default(),
-            post_mfa: Default::default(),
-            post_refused: Default::default(),
-            free_level: Default::default(),
-            free_arrived: Default::default(),
-            posted_level: Default::default(),
-            posted_arrived: Default::default(),
-            commands: Default::default(),
-            datas: Default::default(),
-            filler: FrameGate::new(depth, inbound, Side::Filler),
-            free_frames: MfaQueue::new(depth),
-            poster: FrameGate::new(depth, inbound, Side::Poster),
-            posted_frames: MfaQueue::new(depth),
+        block! {
+            Self {
+                filler: FrameGate::new(depth, inbound, Side::Filler),
+                free_frames: MfaQueue::new(depth),
+                poster: FrameGate::new(depth, inbound, Side::Poster),
+                posted_frames: MfaQueue::new(depth),
+            },
+            clock, reset, base, size, frames, give, give_mfa, give_refused, take_posted, posted, take_free, free, post,
+            post_mfa, post_refused, free_level, free_arrived, posted_level, posted_arrived, commands, datas
         }
     }
 }

@@ -29,17 +29,12 @@ pub struct PairsFrom<const KEEP: usize> {
 
 impl<const KEEP: usize> Default for PairsFrom<KEEP> {
     fn default() -> Self {
-        Self {
-            clock: Default::default(),
-            beat_valid: Default::default(),
-            beat_first: Default::default(),
-            place: Default::default(),
-            lanes: Default::default(),
-            ahead: Default::default(),
-            now: Default::default(),
-            found: Default::default(),
-            pairs: Constant::new((KEEP as u64 / 2).to_bits()),
-            _pairs: KEEP / 2,
+        block! {
+            Self {
+                pairs: Constant::new((KEEP as u64 / 2).to_bits()),
+                _pairs: KEEP / 2,
+            },
+            clock, beat_valid, beat_first, place, lanes, ahead, now, found
         }
     }
 }

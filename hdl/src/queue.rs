@@ -65,31 +65,15 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Queue<WIDTH, 
     pub fn new(depth: usize) -> Self {
         assert_eq!(ADDRESS + 1, LEVEL);
         assert!(depth.is_power_of_two() && (4..=1 << ADDRESS).contains(&depth), "a queue of {depth} entries");
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            push: Default::default(),
-            push_data: Default::default(),
-            full: Default::default(),
-            pop: Default::default(),
-            head_valid: Default::default(),
-            head_data: Default::default(),
-            level: Default::default(),
-            // A read that meets the write of its own address is not believed: `fetched` goes by the count before the write.
-            entries: Memory::new(depth, Collision::Discarded),
-            write_count: Default::default(),
-            read_count: Default::default(),
-            held: Default::default(),
-            fetched: Default::default(),
-            shown: Default::default(),
-            head: Default::default(),
-            accepted: Default::default(),
-            held_change: Default::default(),
-            taken: Default::default(),
-            advance: Default::default(),
-            read_next: Default::default(),
-            depth: Constant::new((depth as u64).to_bits()),
-            less: Constant::new(!Bits::<LEVEL>::default()),
+        block! {
+            Self {
+                // A read that meets the write of its own address is not believed: `fetched` goes by the count before the write.
+                entries: Memory::new(depth, Collision::Discarded),
+                depth: Constant::new((depth as u64).to_bits()),
+                less: Constant::new(!Bits::<LEVEL>::default()),
+            },
+            clock, reset, push, push_data, full, pop, head_valid, head_data, level, write_count, read_count, held,
+            fetched, shown, head, accepted, held_change, taken, advance, read_next
         }
     }
 }

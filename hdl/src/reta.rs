@@ -72,37 +72,16 @@ pub struct Reta {
 impl Reta {
     /// A table for `processors` processors.
     pub fn new(processors: usize) -> Self {
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            hash_tvalid: Default::default(),
-            hash_tdata: Default::default(),
-            hash_class: Default::default(),
-            lookup_tvalid: Default::default(),
-            lookup_processor: Default::default(),
-            lookup_hash: Default::default(),
-            lookup_class: Default::default(),
-            write_enable: Default::default(),
-            write_index: Default::default(),
-            write_entry: Default::default(),
-            read_index: Default::default(),
-            read_entry: Default::default(),
-            // The old entry is as good as the new one for a lookup that meets its write.
-            entries: Memory::new(RETA_ENTRIES, Collision::OldData),
-            shadow: Memory::new(RETA_ENTRIES, Collision::OldData),
-            fill_index: Default::default(),
-            fill_entry: Default::default(),
-            enable: Default::default(),
-            index: Default::default(),
-            entry: Default::default(),
-            reading: Default::default(),
-            reading_hash: Default::default(),
-            reading_class: Default::default(),
-            valid: Default::default(),
-            processor: Default::default(),
-            hash: Default::default(),
-            frame_class: Default::default(),
-            last_processor: Constant::new((processors as u64 - 1).to_bits()),
+        block! {
+            Self {
+                // The old entry is as good as the new one for a lookup that meets its write.
+                entries: Memory::new(RETA_ENTRIES, Collision::OldData),
+                shadow: Memory::new(RETA_ENTRIES, Collision::OldData),
+                last_processor: Constant::new((processors as u64 - 1).to_bits()),
+            },
+            clock, reset, hash_tvalid, hash_tdata, hash_class, lookup_tvalid, lookup_processor, lookup_hash,
+            lookup_class, write_enable, write_index, write_entry, read_index, read_entry, fill_index, fill_entry,
+            enable, index, entry, reading, reading_hash, reading_class, valid, processor, hash, frame_class
         }
     }
 }

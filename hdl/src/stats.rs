@@ -61,35 +61,22 @@ impl Stats {
     pub fn new(counters: usize, of_bytes: &[usize]) -> Self {
         // Between two visits of a counter: as many cycles as there are counters at 64 bytes a cycle, and the frame that ends then.
         assert!(counters <= 160 && 160 * 64 + abi::limits::MAX_FRAME < 1 << 15);
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            pulse: many(counters),
-            bytes: many(of_bytes.len()),
-            read_index: Default::default(),
-            read_total: Default::default(),
-            // A sum is written long before its counter is visited again; the host may as well see the old total.
-            totals: Memory::new(256, Collision::Discarded),
-            shadow: Memory::new(256, Collision::OldData),
-            events: many(counters),
-            pending: many(of_bytes.len()),
-            sweep: Default::default(),
-            picked_events: Default::default(),
-            picked: Default::default(),
-            picked_index: Default::default(),
-            old: Default::default(),
-            addend: Default::default(),
-            addend_index: Default::default(),
-            sum: Default::default(),
-            sum_index: Default::default(),
-            write: Default::default(),
-            write_index: Default::default(),
-            write_total: Default::default(),
-            filled: Default::default(),
-            last: Constant::new((counters as u64 - 1).to_bits()),
-            places: of_bytes.iter().map(|place| Constant::new((*place as u64).to_bits())).collect(),
-            _counters: counters,
-            _of_bytes: of_bytes.len(),
+        block! {
+            Self {
+                pulse: many(counters),
+                bytes: many(of_bytes.len()),
+                // A sum is written long before its counter is visited again; the host may as well see the old total.
+                totals: Memory::new(256, Collision::Discarded),
+                shadow: Memory::new(256, Collision::OldData),
+                events: many(counters),
+                pending: many(of_bytes.len()),
+                last: Constant::new((counters as u64 - 1).to_bits()),
+                places: of_bytes.iter().map(|place| Constant::new((*place as u64).to_bits())).collect(),
+                _counters: counters,
+                _of_bytes: of_bytes.len(),
+            },
+            clock, reset, read_index, read_total, sweep, picked_events, picked, picked_index, old, addend, addend_index,
+            sum, sum_index, write, write_index, write_total, filled
         }
     }
 }

@@ -75,40 +75,17 @@ pub struct FrameIngress<const W: usize, const KEEP: usize> {
 impl<const W: usize, const KEEP: usize> Default for FrameIngress<W, KEEP> {
     fn default() -> Self {
         assert_eq!(KEEP * 8, W);
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            frame_tdata: Default::default(),
-            frame_tkeep: Default::default(),
-            frame_tvalid: Default::default(),
-            frame_tlast: Default::default(),
-            frame_tuser: Default::default(),
-            max_frame: Default::default(),
-            beat_valid: Default::default(),
-            beat_data: Default::default(),
-            beat_keep: Default::default(),
-            beat_bytes: Default::default(),
-            beat_first: Default::default(),
-            beat_last: Default::default(),
-            beat_length: Default::default(),
-            beat_discard: Default::default(),
-            valid: Default::default(),
-            data: Default::default(),
-            keep: Default::default(),
-            bytes: Default::default(),
-            first: Default::default(),
-            last: Default::default(),
-            length: Default::default(),
-            discard: Default::default(),
-            in_frame: Default::default(),
-            arriving: Default::default(),
-            so_far: Default::default(),
-            total: Default::default(),
-            lane_count: (1..=KEEP as u64).map(|n| Constant::new(n.to_bits())).collect(),
-            min_frame: Constant::new((MIN_FRAME as u64).to_bits()),
-            runt: Constant::new(DISCARD_RUNT.to_bits()),
-            oversize: Constant::new(DISCARD_OVERSIZE.to_bits()),
-            bad: Constant::new(DISCARD_BAD.to_bits()),
+        block! {
+            Self {
+                lane_count: (1..=KEEP as u64).map(|n| Constant::new(n.to_bits())).collect(),
+                min_frame: Constant::new((MIN_FRAME as u64).to_bits()),
+                runt: Constant::new(DISCARD_RUNT.to_bits()),
+                oversize: Constant::new(DISCARD_OVERSIZE.to_bits()),
+                bad: Constant::new(DISCARD_BAD.to_bits()),
+            },
+            clock, reset, frame_tdata, frame_tkeep, frame_tvalid, frame_tlast, frame_tuser, max_frame, beat_valid,
+            beat_data, beat_keep, beat_bytes, beat_first, beat_last, beat_length, beat_discard, valid, data, keep,
+            bytes, first, last, length, discard, in_frame, arriving, so_far, total
         }
     }
 }

@@ -104,49 +104,21 @@ pub struct TlpEgress<const W: usize> {
 impl<const W: usize> Default for TlpEgress<W> {
     fn default() -> Self {
         let dw = |value: u64| Constant::new(value.to_bits());
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            requester_id: Default::default(),
-            completion_tdata: Default::default(),
-            completion_theader: Default::default(),
-            completion_tvalid: Default::default(),
-            completion_tlast: Default::default(),
-            completion_tready: Default::default(),
-            message_valid: Default::default(),
-            message_address: Default::default(),
-            message_data: Default::default(),
-            message_ready: Default::default(),
-            read_valid: Default::default(),
-            read_header: Default::default(),
-            read_ready: Default::default(),
-            write_tdata: Default::default(),
-            write_theader: Default::default(),
-            write_tvalid: Default::default(),
-            write_tlast: Default::default(),
-            write_tready: Default::default(),
-            tlp_tdata: Default::default(),
-            tlp_theader: Default::default(),
-            tlp_tvalid: Default::default(),
-            tlp_tlast: Default::default(),
-            tlp_tready: Default::default(),
-            turns: Arbiter::new(4),
-            stage: Default::default(),
-            valid: many(4),
-            grant: many(4),
-            in_tlp: many(4),
-            is_inside: Default::default(),
-            message: Default::default(),
-            high: Default::default(),
-            low: Default::default(),
-            tvalid: Default::default(),
-            tlast: Default::default(),
-            tdata: Default::default(),
-            theader: Default::default(),
-            // fmt 2 or 3, type 0, one DW.
-            write_3dw: dw(0x4000_0001),
-            write_4dw: dw(0x6000_0001),
-            whole_dw: Constant::new(0x000fu64.to_bits()),
+        block! {
+            Self {
+                turns: Arbiter::new(4),
+                valid: many(4),
+                grant: many(4),
+                in_tlp: many(4),
+                // fmt 2 or 3, type 0, one DW.
+                write_3dw: dw(0x4000_0001),
+                write_4dw: dw(0x6000_0001),
+                whole_dw: Constant::new(0x000fu64.to_bits()),
+            },
+            clock, reset, requester_id, completion_tdata, completion_theader, completion_tvalid, completion_tlast,
+            completion_tready, message_valid, message_address, message_data, message_ready, read_valid, read_header,
+            read_ready, write_tdata, write_theader, write_tvalid, write_tlast, write_tready, tlp_tdata, tlp_theader,
+            tlp_tvalid, tlp_tlast, tlp_tready, stage, is_inside, message, high, low, tvalid, tlast, tdata, theader
         }
     }
 }

@@ -29,12 +29,11 @@ pub struct Toeplitz<const CHUNK: usize, const WINDOW: usize> {
 impl<const CHUNK: usize, const WINDOW: usize> Default for Toeplitz<CHUNK, WINDOW> {
     fn default() -> Self {
         assert_eq!(CHUNK + 31, WINDOW);
-        Self {
-            data: Default::default(),
-            window: Default::default(),
-            hash: Default::default(),
-            row: many(32),
-            rows: Default::default(),
+        block! {
+            Self {
+                row: many(32),
+            },
+            data, window, hash, rows
         }
     }
 }

@@ -75,31 +75,17 @@ impl VerdictQueue {
     /// Verdicts for `processors` processors.
     pub fn new(processors: usize) -> Self {
         let class = |c: Class| Constant::new((c as u64).to_bits());
-        Self {
-            clock: Default::default(),
-            reset: Default::default(),
-            lookup_tvalid: Default::default(),
-            lookup_processor: Default::default(),
-            lookup_hash: Default::default(),
-            lookup_class: Default::default(),
-            flood_arp: Default::default(),
-            flood_nd: Default::default(),
-            default_processor: Default::default(),
-            verdict_valid: Default::default(),
-            verdict: Default::default(),
-            verdict_take: Default::default(),
-            is_arp: Default::default(),
-            flood: Default::default(),
-            unicast: Default::default(),
-            targets: Default::default(),
-            valid: Default::default(),
-            made: Default::default(),
-            waiting: Default::default(),
-            arp: class(Class::Arp),
-            neighbour_discovery: class(Class::NeighbourDiscovery),
-            malformed: class(Class::Malformed),
-            other: class(Class::Other),
-            _processors: processors,
+        block! {
+            Self {
+                arp: class(Class::Arp),
+                neighbour_discovery: class(Class::NeighbourDiscovery),
+                malformed: class(Class::Malformed),
+                other: class(Class::Other),
+                _processors: processors,
+            },
+            clock, reset, lookup_tvalid, lookup_processor, lookup_hash, lookup_class, flood_arp, flood_nd,
+            default_processor, verdict_valid, verdict, verdict_take, is_arp, flood, unicast, targets, valid, made,
+            waiting
         }
     }
 }
