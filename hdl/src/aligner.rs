@@ -61,11 +61,14 @@ pub struct Aligner<const W: usize, const KEEP: usize> {
     shift: DFF<Bits<6>>,
     lines_left: DFF<Bits<14>>,
     beats_left: DFF<Bits<14>>,
+    /// Lines are left.
+    needs_line: DFF<Bit>,
+    /// One beat is left.
+    last_beat: DFF<Bit>,
     /// The next step gives no beat.
     late: DFF<Bit>,
     /// The next step is the job's first.
     starts: DFF<Bit>,
-    needs_line: Signal<Local, Bit>,
     moves: Signal<Local, Bit>,
     step: Signal<Local, Bit>,
     ends: Signal<Local, Bit>,
@@ -130,7 +133,7 @@ impl<const W: usize, const KEEP: usize> Default for Aligner<W, KEEP> {
             },
             clock, reset, job_valid, job_ready, job_shift, job_lines, job_beats, job_late, line_valid, line_ready,
             line_data, line_keep, beat_valid, beat_ready, beat_data, beat_keep, beat_last, active, shift, lines_left,
-            beats_left, late, starts, needs_line, moves, step, ends, takes_job, turned_data, turned_keep, lanes,
+            beats_left, needs_line, last_beat, late, starts, moves, step, ends, takes_job, turned_data, turned_keep, lanes,
             now_valid, now_gives, now_starts, now_ends, now_lanes, now_data, now_keep, old_data, old_keep, now_mask,
             merged_data, merged_old_keep, valid, data, keep, last, arrives, merged_keep, second_valid, second_data,
             second_keep, second_last
@@ -141,27 +144,28 @@ impl<const W: usize, const KEEP: usize> Default for Aligner<W, KEEP> {
 impl<const W: usize, const KEEP: usize> Logic for Aligner<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, active, shift, lines_left, beats_left, late, starts);
+        dff_setup!(self, clock, active, shift, lines_left, beats_left, needs_line, last_beat, late, starts);
         dff_setup!(self, clock, now_valid, now_gives, now_starts, now_ends, now_lanes, now_data, now_keep);
         dff_setup!(self, clock, old_data, old_keep, valid, data, keep, last);
         dff_setup!(self, clock, second_valid, second_data, second_keep, second_last);
 
         // One step of the job: everything moves unless there is no room for a beat.
         self.moves.next = !self.second_valid.q.val();
-        self.needs_line.next = self.lines_left.q.val().any();
-        self.step.next = self.active.q.val() & self.moves.val() & (self.line_valid.val() | !self.needs_line.val());
-        self.ends.next = (self.beats_left.q.val() == 1) & !self.late.q.val();
-        self.line_ready.next = self.active.q.val() & self.moves.val() & self.needs_line.val();
+        self.step.next = self.active.q.val() & self.moves.val() & (self.line_valid.val() | !self.needs_line.q.val());
+        self.ends.next = self.last_beat.q.val() & !self.late.q.val();
+        self.line_ready.next = self.active.q.val() & self.moves.val() & self.needs_line.q.val();
         self.takes_job.next = !self.active.q.val() | (self.step.val() & self.ends.val());
         self.job_ready.next = self.takes_job.val();
         if self.step.val() {
             self.starts.d.next = false;
             self.late.d.next = false;
-            if self.needs_line.val() {
+            if self.needs_line.q.val() {
                 self.lines_left.d.next = self.lines_left.q.val() - 1;
+                self.needs_line.d.next = self.lines_left.q.val() != 1;
             }
             if !self.late.q.val() {
                 self.beats_left.d.next = self.beats_left.q.val() - 1;
+                self.last_beat.d.next = self.beats_left.q.val() == 2;
             }
         }
         if self.takes_job.val() {
@@ -169,6 +173,8 @@ impl<const W: usize, const KEEP: usize> Logic for Aligner<W, KEEP> {
             self.shift.d.next = self.job_shift.val();
             self.lines_left.d.next = self.job_lines.val();
             self.beats_left.d.next = self.job_beats.val();
+            self.needs_line.d.next = true;
+            self.last_beat.d.next = self.job_beats.val() == 1;
             self.late.d.next = self.job_late.val();
             self.starts.d.next = true;
         }
@@ -203,7 +209,7 @@ impl<const W: usize, const KEEP: usize> Logic for Aligner<W, KEEP> {
             self.now_lanes.d.next = self.lanes.val();
             self.now_data.d.next = self.turned_data.val();
             self.now_keep.d.next = self.turned_keep.val();
-            if !self.needs_line.val() {
+            if !self.needs_line.q.val() {
                 self.now_keep.d.next = 0.into();
             }
         }

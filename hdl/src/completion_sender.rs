@@ -30,10 +30,10 @@ use crate::request_decode::ECHO_BITS;
 #[cfg(doc)]
 use crate::request_steps::Answer;
 use crate::request_steps::{ANSWER_BITS, FROM_MEMORY, FROM_REGISTERS};
-use crate::tlp_stage::{self, TlpStage};
+use crate::skid_buffer::{self, SkidBuffer};
 
 /// Cycles from `answer_valid` to `tlp_tvalid`: queue, register.
-pub const LATENCY: usize = queue::LATENCY + tlp_stage::LATENCY;
+pub const LATENCY: usize = queue::LATENCY + skid_buffer::LATENCY;
 
 /// Header of a completion (PCIe 2.2.9); lowest field first.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
@@ -90,13 +90,16 @@ pub struct CompletionSender<const W: usize> {
     in_tlp: DFF<Bit>,
     left: DFF<Bits<6>>,
     left_now: Signal<Local, Bits<6>>,
+    /// One beat is left.
+    last: DFF<Bit>,
     ends: Signal<Local, Bit>,
     made: Signal<Local, Header>,
     payload: Signal<Local, Bits<W>>,
-    stage: TlpStage<W, 128>,
+    stage: SkidBuffer<W, 128>,
     registers: Constant<Bits<2>>,
     memory: Constant<Bits<2>>,
     lane_bits: Constant<Bits<4>>,
+    lanes: Constant<Bits<6>>,
     cpl: Constant<Bits<5>>,
     unsupported: Constant<Bits<3>>,
 }
@@ -107,6 +110,7 @@ impl<const W: usize> Default for CompletionSender<W> {
             Self {
                 registers: Constant::new(FROM_REGISTERS.to_bits()),
                 memory: Constant::new(FROM_MEMORY.to_bits()),
+                lanes: Constant::new((W as u64 / 32).to_bits()),
                 lane_bits: Constant::new(((W / 32).ilog2() as u64).to_bits()),
                 // Bits 4:1 of the type, and bit 0 of fmt, which is 0: three DWs.
                 cpl: Constant::new(0b0_0101u64.to_bits()),
@@ -115,7 +119,7 @@ impl<const W: usize> Default for CompletionSender<W> {
             clock, reset, completer_id, answer_valid, answer_ready, answer, register_valid, register_data,
             register_take, memory_valid, memory_data, memory_ready, tlp_tdata, tlp_theader, tlp_tvalid, tlp_tlast,
             tlp_tready, waiting, head, echo, refused, from_registers, from_memory, dws_less_one, available, moves, go,
-            in_tlp, left, left_now, ends, made, payload, stage
+            in_tlp, left, left_now, last, ends, made, payload, stage
         }
     }
 }
@@ -123,7 +127,7 @@ impl<const W: usize> Default for CompletionSender<W> {
 impl<const W: usize> Logic for CompletionSender<W> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, in_tlp, left);
+        dff_setup!(self, clock, in_tlp, left, last);
         self.stage.clock.next = self.clock.val();
         self.stage.reset.next = self.reset.val();
         self.waiting.clock.next = self.clock.val();
@@ -143,19 +147,21 @@ impl<const W: usize> Logic for CompletionSender<W> {
         self.available.next = self.waiting.head_valid.val()
             & (self.register_valid.val() | !self.from_registers.val())
             & (self.memory_valid.val() | !self.from_memory.val());
-        self.moves.next = self.stage.source_tready.val();
+        self.moves.next = self.stage.source_ready.val();
         self.go.next = self.available.val() & self.moves.val();
         self.left_now.next = self.left.q.val();
+        self.ends.next = self.last.q.val();
         if !self.in_tlp.q.val() {
             self.left_now.next = self.dws_less_one.val() >> self.lane_bits.val();
+            self.ends.next = self.head.val().get_bits::<6>(3) <= self.lanes.val();
         }
-        self.ends.next = self.left_now.val() == 0;
         self.waiting.pop.next = self.go.val() & self.ends.val();
         self.register_take.next = self.go.val() & self.from_registers.val();
         self.memory_ready.next = self.waiting.head_valid.val() & self.moves.val() & self.from_memory.val();
         if self.go.val() {
             self.in_tlp.d.next = !self.ends.val();
             self.left.d.next = self.left_now.val() - 1;
+            self.last.d.next = self.left_now.val() == 1;
         }
 
         self.made.next.length = bit_cast::<10, 6>(self.head.val().get_bits::<6>(3));
@@ -187,15 +193,15 @@ impl<const W: usize> Logic for CompletionSender<W> {
         if self.from_memory.val() {
             self.payload.next = self.memory_data.val();
         }
-        self.stage.source_tvalid.next = self.available.val();
-        self.stage.source_tlast.next = self.ends.val();
-        self.stage.source_theader.next = self.made.val().into();
-        self.stage.source_tdata.next = self.payload.val();
-        self.tlp_tvalid.next = self.stage.sink_tvalid.val();
-        self.tlp_tlast.next = self.stage.sink_tlast.val();
-        self.tlp_tdata.next = self.stage.sink_tdata.val();
-        self.tlp_theader.next = self.stage.sink_theader.val();
-        self.stage.sink_tready.next = self.tlp_tready.val();
+        self.stage.source_valid.next = self.available.val();
+        self.stage.source_last.next = self.ends.val();
+        self.stage.source_side.next = self.made.val().into();
+        self.stage.source_data.next = self.payload.val();
+        self.tlp_tvalid.next = self.stage.sink_valid.val();
+        self.tlp_tlast.next = self.stage.sink_last.val();
+        self.tlp_tdata.next = self.stage.sink_data.val();
+        self.tlp_theader.next = self.stage.sink_side.val();
+        self.stage.sink_ready.next = self.tlp_tready.val();
 
         if self.reset.val() {
             self.in_tlp.d.next = false;

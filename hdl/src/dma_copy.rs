@@ -120,6 +120,8 @@ impl<const W: usize, const KEEP: usize> Default for DmaCopy<W, KEEP> {
         let keep = KEEP as u64;
         block! {
             Self {
+                // A request comes every second cycle at most.
+                order: Queue::at_leisure(REQUESTS),
                 live: many(REQUESTS),
                 id: many(REQUESTS),
                 matches: many(REQUESTS),
@@ -131,7 +133,7 @@ impl<const W: usize, const KEEP: usize> Default for DmaCopy<W, KEEP> {
             read_valid, read_processor, read_address, read_grant, read_data, tlp_tdata, tlp_theader, tlp_tvalid,
             tlp_tlast, tlp_tready, write_valid, write_processor, write_address, write_data, write_strobe, write_grant,
             probe, busy, settle_valid, settle_channel, any_match, is_busy, newest, oldest, place_free, may_take,
-            oldest_id, accepted, stream, order, head, maker, active, to_host, header, processor, address, moved, done,
+            oldest_id, accepted, stream, head, maker, active, to_host, header, processor, address, moved, done,
             beat_mask
         }
     }

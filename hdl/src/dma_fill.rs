@@ -121,6 +121,8 @@ pub struct DmaFill<const W: usize, const KEEP: usize> {
     done: Signal<Local, Bit>,
     // Settling.
     settles: DFF<Bit>,
+    /// With an error to tell of.
+    settles_badly: DFF<Bit>,
     settle_ends: DFF<Bit>,
     settles_lost: DFF<Bit>,
     /// Status, tag, descriptor.
@@ -133,7 +135,8 @@ pub struct DmaFill<const W: usize, const KEEP: usize> {
     wrong: DFF<Bit>,
     wrong_id: DFF<Bits<9>>,
     settled: Signal<Local, Bit>,
-    room_to_settle: Signal<Local, Bit>,
+    /// Something else than a settling may be under way: nothing is done meanwhile.
+    stuck: DFF<Bit>,
     lane_mask: Constant<Bits<6>>,
     lane_bits: Constant<Bits<24>>,
     line_bytes: Constant<Bits<24>>,
@@ -149,6 +152,8 @@ impl<const W: usize, const KEEP: usize> Default for DmaFill<W, KEEP> {
         let keep = KEEP as u64;
         block! {
             Self {
+                // A completion comes every fourth cycle at most.
+                order: Queue::at_leisure(16),
                 lane_mask: Constant::new((keep - 1).to_bits()),
                 lane_bits: Constant::new((keep - 1).to_bits()),
                 line_bytes: Constant::new(keep.to_bits()),
@@ -161,9 +166,9 @@ impl<const W: usize, const KEEP: usize> Default for DmaFill<W, KEEP> {
             error_ready, error_id, error_status, settle_valid, settle_tag, settle_lost, settle_channel, waits, waiting,
             takes, next_lane, next_place, line_end, beat_end, plan_lines, behind, starts, active, drops, lines_left,
             at_first, first_keep, last_keep, first_lanes, last_lanes, last_lane, active_id, is_short, has_line,
-            line_keep, line_taken, at_last, ends_line, goes_wrong, ready_to_start, aligner, order, head, at_start,
-            address, address_now, written, done, settles, settle_ends, settles_lost, settling, status, error_told,
-            tells, told_id, told_status, wrong, wrong_id, settled, room_to_settle
+            line_keep, line_taken, at_last, ends_line, goes_wrong, ready_to_start, aligner, head, at_start,
+            address, address_now, written, done, settles, settles_badly, settle_ends, settles_lost, settling, status, error_told,
+            tells, told_id, told_status, wrong, wrong_id, settled, stuck
         }
     }
 }
@@ -172,8 +177,19 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, waits, waiting, active, drops, lines_left, at_first, first_keep, last_keep, active_id);
-        dff_setup!(self, clock, is_short, at_start, address, settles, settle_ends, settles_lost, settling);
-        dff_setup!(self, clock, error_told, tells, told_id, told_status, wrong, wrong_id);
+        dff_setup!(
+            self,
+            clock,
+            is_short,
+            at_start,
+            address,
+            settles,
+            settles_badly,
+            settle_ends,
+            settles_lost,
+            settling
+        );
+        dff_setup!(self, clock, error_told, tells, told_id, told_status, wrong, wrong_id, stuck);
         self.aligner.clock.next = self.clock.val();
         self.aligner.reset.next = self.reset.val();
         self.order.clock.next = self.clock.val();
@@ -288,12 +304,11 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
         self.settled.next = self.settles.q.val()
             & !self.wrong.q.val()
             & !self.tells.q.val()
-            & (!self.status.val().any() | self.error_told.q.val());
-        self.room_to_settle.next = !self.settles.q.val() | self.settled.val();
+            & (!self.settles_badly.q.val() | self.error_told.q.val());
         self.write_valid.next = self.aligner.beat_valid.val()
             & self.order.head_valid.val()
             & self.head.val().get_bit(0)
-            & self.room_to_settle.val();
+            & !self.stuck.q.val();
         self.write_processor.next = self.head.val().get_bits::<4>(3);
         self.write_address.next = self.address_now.val();
         self.write_data.next = self.aligner.beat_data.val();
@@ -305,7 +320,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
             self.at_start.d.next = self.aligner.beat_last.val();
         }
         self.done.next = (self.written.val() & self.aligner.beat_last.val())
-            | (self.order.head_valid.val() & !self.head.val().get_bit(0) & self.room_to_settle.val());
+            | (self.order.head_valid.val() & !self.head.val().get_bit(0) & !self.stuck.q.val());
         self.order.pop.next = self.done.val();
 
         // Settle: first the errors, those of payloads before that of the request.
@@ -315,6 +330,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
         }
         if self.done.val() {
             self.settles.d.next = self.head.val().get_bit(1) | self.head.val().get_bits::<4>(31).any();
+            self.settles_badly.d.next = self.head.val().get_bits::<4>(31).any();
             self.settle_ends.d.next = self.head.val().get_bit(1);
             self.settles_lost.d.next = self.head.val().get_bit(2);
             self.settling.d.next = self.head.val().get_bits::<18>(31);
@@ -331,7 +347,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
                 self.told_status.d.next = self.wrong_length.val();
                 self.tells.d.next = true;
                 self.wrong.d.next = false;
-            } else if self.settles.q.val() & self.status.val().any() & !self.error_told.q.val() {
+            } else if self.settles.q.val() & self.settles_badly.q.val() & !self.error_told.q.val() {
                 self.tells.d.next = true;
                 self.error_told.d.next = true;
             }
@@ -339,6 +355,11 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
         self.error_valid.next = self.tells.q.val();
         self.error_id.next = self.told_id.q.val();
         self.error_status.next = self.told_status.q.val();
+        self.stuck.d.next = self.goes_wrong.val()
+            | self.wrong.q.val()
+            | self.tells.q.val()
+            | (self.done.val() & self.head.val().get_bits::<4>(31).any())
+            | (self.settles.q.val() & self.settles_badly.q.val());
         if self.goes_wrong.val() {
             self.wrong.d.next = true;
             self.wrong_id.d.next = self.active_id.q.val();
@@ -358,6 +379,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
             self.error_told.d.next = false;
             self.tells.d.next = false;
             self.wrong.d.next = false;
+            self.stuck.d.next = false;
         }
     }
 }

@@ -132,6 +132,8 @@ pub struct DmaIssue {
     arrived_place: DFF<Bits<6>>,
     arrived_entry: DFF<Bits<PREPARED_BITS>>,
     turn_left: DFF<Bits<2>>,
+    /// None are.
+    turn_over: DFF<Bit>,
     is_short: Signal<Local, Bit>,
     offers: Signal<Local, Bit>,
     accepted: Signal<Local, Bit>,
@@ -166,7 +168,7 @@ impl DmaIssue {
             request_length, request_id, read_was_ready, copy_was_ready, load, chooses, load_channel, load_slot, loaded,
             loaded_place, loaded_to_host, loaded_to_core, is_loaded, limit_log2, load_limit, load_place, work, channel,
             position, to_host, to_core, far_page, far_place, far_carry, near, remaining, limit, boundary, length, ends,
-            arrived, arrived_place, arrived_entry, turn_left, is_short, offers, accepted, finishes, puts_back, takes,
+            arrived, arrived_place, arrived_entry, turn_left, turn_over, is_short, offers, accepted, finishes, puts_back, takes,
             far_sum, back
         }
     }
@@ -177,7 +179,7 @@ impl Logic for DmaIssue {
     fn update(&mut self) {
         dff_setup!(self, clock, read_was_ready, copy_was_ready, load, load_channel, loaded, work, channel, position);
         dff_setup!(self, clock, to_host, to_core, far_page, far_place, far_carry, near, remaining, limit, boundary);
-        dff_setup!(self, clock, length, ends, turn_left, arrived, arrived_place, arrived_entry);
+        dff_setup!(self, clock, length, ends, turn_left, turn_over, arrived, arrived_place, arrived_entry);
         self.copies.clock.next = self.clock.val();
         self.turns.clock.next = self.clock.val();
         self.turns.reset.next = self.reset.val();
@@ -228,8 +230,7 @@ impl Logic for DmaIssue {
 
         // Cut a request off the copy at hand, offer it.
         self.is_short.next = self.remaining.q.val() <= bit_cast::<17, 13>(self.boundary.q.val());
-        self.offers.next =
-            (self.work.q.val() == WorkStep::Offer) & !(self.is_loaded.val() & (self.turn_left.q.val() == 0));
+        self.offers.next = (self.work.q.val() == WorkStep::Offer) & !(self.is_loaded.val() & self.turn_over.q.val());
         self.read_valid.next = self.offers.val() & !self.to_host.q.val() & !self.to_core.q.val();
         self.copy_valid.next = self.offers.val() & (self.to_host.q.val() | self.to_core.q.val());
         self.accepted.next =
@@ -255,8 +256,9 @@ impl Logic for DmaIssue {
             self.near.d.next = self.near.q.val() + bit_cast::<28, 13>(self.length.q.val());
             self.remaining.d.next = self.remaining.q.val() - bit_cast::<17, 13>(self.length.q.val());
             self.boundary.d.next = self.limit.q.val();
-            if self.turn_left.q.val().any() {
+            if !self.turn_over.q.val() {
                 self.turn_left.d.next = self.turn_left.q.val() - 1;
+                self.turn_over.d.next = self.turn_left.q.val() == 1;
             }
             self.work.d.next = WorkStep::Cut;
         }
@@ -279,6 +281,7 @@ impl Logic for DmaIssue {
             self.limit.d.next = self.load_limit.val();
             self.boundary.d.next = self.load_limit.val() - self.load_place.val();
             self.turn_left.d.next = 3.into();
+            self.turn_over.d.next = false;
         }
         match self.load.q.val() {
             LoadStep::Choose => {

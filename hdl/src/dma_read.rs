@@ -7,7 +7,7 @@
 //! | `requester`        | in  | 16    | the card's requester ID                                                              |
 //! | `timeout`          | in  | 32    | cycles a request may take, up to about half as many more; 0 for ever                       |
 //! | `read_valid`       | in  | 1     | a request                                                                            |
-//! | `read_ready`       | out | 1     | it is taken                                                                          |
+//! | `read_ready`       | out | 1     | it is taken; a register; reset value 1                                               |
 //! | `read_far`         | in  | 64    | the host's address                                                                   |
 //! | `read_near`        | in  | 28    | the card address                                                                     |
 //! | `read_length`      | in  | 13    | bytes                                                                                |
@@ -45,8 +45,8 @@ use crate::dma_tag::DmaTag;
 use crate::many;
 use crate::memory::{Collision, Memory};
 
-/// Cycles from `read_valid` to `request_valid`: take, build.
-pub const REQUEST_LATENCY: usize = 2;
+/// Cycles from `read_valid` to `request_valid`: take, give a tag, build.
+pub const REQUEST_LATENCY: usize = 3;
 
 /// Cycles from `head_valid` to `fill_valid`.
 pub const FILL_LATENCY: usize = dma_judge::LATENCY;
@@ -90,7 +90,14 @@ pub struct DmaRead {
     search_free: Signal<Local, Bit>,
     has_spare: DFF<Bit>,
     spare: DFF<Bits<5>>,
-    // The request.
+    // The request that was taken and has no tag yet.
+    asks: DFF<Bit>,
+    ask_far: DFF<Bits<64>>,
+    ask_near: DFF<Bits<28>>,
+    ask_length: DFF<Bits<13>>,
+    ask_id: DFF<Bits<9>>,
+    ask_matches: DFF<Bit>,
+    // The request that is built.
     accepted: Signal<Local, Bit>,
     builds: DFF<Bit>,
     build_far: DFF<Bits<64>>,
@@ -128,7 +135,7 @@ impl Default for DmaRead {
             clock, reset, requester, timeout, read_valid, read_ready, read_far, read_near, read_length, read_id,
             request_valid, request_ready, request_header, head_valid, head, head_take, fill_valid, fill_ready, fill,
             settle_valid, settle_tag, settle_lost, probe, busy, unexpected, timed_out, elapsed, half_over, ticks,
-            search, search_free, has_spare, spare, accepted, builds, build_far, build_length, build_tag, maker, waits,
+            search, search_free, has_spare, spare, asks, ask_far, ask_near, ask_length, ask_id, ask_matches, accepted, builds, build_far, build_length, build_tag, maker, waits,
             wait_header, wait_tag, sent, first_progress, watch, watch_expired, expires, expired_tag, judge, tag_open,
             tag_lost, tag_expired, any_busy, is_busy
         }
@@ -140,6 +147,7 @@ impl Logic for DmaRead {
     fn update(&mut self) {
         dff_setup!(self, clock, elapsed, half_over, ticks, search, has_spare, spare, builds, build_far, build_length);
         dff_setup!(self, clock, build_tag, waits, wait_header, wait_tag, watch, expires, expired_tag, is_busy);
+        dff_setup!(self, clock, asks, ask_far, ask_near, ask_length, ask_id, ask_matches);
         self.judge.clock.next = self.clock.val();
         self.judge.reset.next = self.reset.val();
         self.progress.clock.next = self.clock.val();
@@ -172,8 +180,21 @@ impl Logic for DmaRead {
                 self.tag_expired.next = self.tags[t].expired.val();
             }
         }
-        self.read_ready.next = self.has_spare.q.val() & !self.builds.q.val() & !self.judge.judging.val();
-        self.accepted.next = self.read_valid.val() & self.read_ready.val();
+
+        // Take a request; it gets a tag when there is one and the memory of progress has a cycle for it.
+        self.read_ready.next = !self.asks.q.val();
+        self.accepted.next =
+            self.asks.q.val() & self.has_spare.q.val() & !self.builds.q.val() & !self.judge.judging.val();
+        if self.accepted.val() {
+            self.asks.d.next = false;
+        }
+        if !self.asks.q.val() {
+            self.asks.d.next = self.read_valid.val();
+            self.ask_far.d.next = self.read_far.val();
+            self.ask_near.d.next = self.read_near.val();
+            self.ask_length.d.next = self.read_length.val();
+            self.ask_id.d.next = self.read_id.val();
+        }
         if !self.has_spare.q.val() {
             self.search.d.next = self.search.q.val() + 1;
             self.spare.d.next = self.search.q.val();
@@ -184,14 +205,14 @@ impl Logic for DmaRead {
         }
 
         // Build the request, send it.
-        self.first_progress.next.near = self.read_near.val();
-        self.first_progress.next.lower_address = self.read_far.val().get_bits::<7>(0);
-        self.first_progress.next.missing = self.read_length.val();
-        self.first_progress.next.id = self.read_id.val();
+        self.first_progress.next.near = self.ask_near.q.val();
+        self.first_progress.next.lower_address = self.ask_far.q.val().get_bits::<7>(0);
+        self.first_progress.next.missing = self.ask_length.q.val();
+        self.first_progress.next.id = self.ask_id.q.val();
         if self.accepted.val() {
             self.builds.d.next = true;
-            self.build_far.d.next = self.read_far.val();
-            self.build_length.d.next = self.read_length.val();
+            self.build_far.d.next = self.ask_far.q.val();
+            self.build_length.d.next = self.ask_length.q.val();
             self.build_tag.d.next = self.spare.q.val();
         }
         self.maker.writes.next = false;
@@ -254,7 +275,7 @@ impl Logic for DmaRead {
             self.tags[t].clock.next = self.clock.val();
             self.tags[t].reset.next = self.reset.val();
             self.tags[t].take.next = self.accepted.val() & (self.spare.q.val() == t.to_bits());
-            self.tags[t].take_id.next = self.read_id.val();
+            self.tags[t].take_id.next = self.ask_id.q.val();
             self.tags[t].send.next = self.sent.val() & (self.wait_tag.q.val() == t.to_bits());
             self.tags[t].close.next = self.judge.close.val() & (self.judge.tag.val() == t.to_bits());
             self.tags[t].settle.next = self.settle_valid.val() & (self.settle_tag.val() == t.to_bits());
@@ -264,12 +285,14 @@ impl Logic for DmaRead {
             self.tags[t].probe.next = self.probe.val();
             self.any_busy.element[t].next = self.tags[t].busy.val();
         }
-        self.is_busy.d.next = self.any_busy.value.val().any();
+        self.ask_matches.d.next = self.asks.q.val() & (self.ask_id.q.val() == self.probe.val());
+        self.is_busy.d.next = self.any_busy.value.val().any() | self.ask_matches.q.val();
         self.busy.next = self.is_busy.q.val();
 
         if self.reset.val() {
             self.elapsed.d.next = 0.into();
             self.has_spare.d.next = false;
+            self.asks.d.next = false;
             self.builds.d.next = false;
             self.waits.d.next = false;
             self.expires.d.next = false;
@@ -352,20 +375,19 @@ mod tests {
             }
         }
 
-        /// Asks for bytes and gives the tag.
+        /// Asks for bytes and gives the tag that the request was sent with.
         fn read(&mut self, far: u64, near: u64, length: u64, id: u64) -> u64 {
             self.dut.read_valid.next = true;
             self.dut.read_far.next = far.to_bits();
             self.dut.read_near.next = near.to_bits();
             self.dut.read_length.next = length.to_bits();
             self.dut.read_id.next = id.to_bits();
-            let mut cycles = 0;
-            while !self.cycle().0 {
+            let (mut cycles, sent) = (0, self.sent.len());
+            while self.sent.len() == sent {
+                self.dut.read_valid.next &= !self.cycle().0;
                 cycles += 1;
                 assert!(cycles < 100, "no tag");
             }
-            self.dut.read_valid.next = false;
-            let sent = self.sent.len();
             self.idle(4);
             assert_eq!(self.sent.len(), sent + 1);
             self.sent[sent].0.into()
@@ -466,11 +488,6 @@ mod tests {
         let mut sorted = tags.clone();
         sorted.sort();
         assert!(sorted.into_iter().eq(0..32), "32 different tags");
-        bench.dut.read_valid.next = true;
-        for _ in 0..100 {
-            assert!(!bench.cycle().0, "there is no 33rd");
-        }
-        bench.dut.read_valid.next = false;
         for n in [17, 3, 31, 0] {
             bench.complete(tags[n as usize], (16, 64, 0, 0, true, false));
             assert_eq!(bench.verdicts.last().map(|v| (v[4], v[9])), Some((0x100 * n, n)));
@@ -480,6 +497,26 @@ mod tests {
         assert_eq!(bench.unexpected, 4);
         bench.complete(tags[3], (0, 4, 0, 1, false, false));
         assert_eq!((bench.unexpected, bench.verdicts.len()), (5, 8), "without a payload there is nothing to pass on");
+    }
+
+    #[test]
+    fn a_request_beyond_the_tags_waits_for_one_and_its_descriptor_is_busy() {
+        let mut bench = Bench::new(0);
+        let tags: Vec<u64> = (0..32).map(|n| bench.read(0x1000 * n, 0x100 * n, 64, n)).collect();
+        bench.dut.read_valid.next = true;
+        bench.dut.read_id.next = 77.into();
+        assert!(bench.cycle().0);
+        for _ in 0..100 {
+            assert!(!bench.cycle().0, "there is room for one");
+        }
+        bench.dut.read_valid.next = false;
+        assert_eq!(bench.sent.len(), 32);
+        assert!(bench.is_busy(77) && !bench.is_busy(78));
+        bench.complete(tags[17], (16, 64, 0, 0, true, false));
+        bench.idle(40);
+        assert_eq!(bench.sent.len(), 33);
+        assert_eq!(u64::from(bench.sent[32].0), tags[17]);
+        assert!(bench.is_busy(77));
     }
 
     #[test]

@@ -32,13 +32,14 @@ use rust_hdl_widgets::prelude::*;
 use crate::aligner::{self, Aligner};
 use crate::memory_arbiter::READ_LATENCY;
 use crate::queue::{self, Queue};
+use crate::skid_buffer::{self, SkidBuffer};
 
-/// Cycles from `job_valid` to the first beat: job, request, memory, queue, aligner.
-pub const LATENCY: usize = 2 + READ_LATENCY + queue::LATENCY + aligner::LATENCY;
+/// Cycles from `job_valid` to the first beat: job, range, request, memory, queue, aligner.
+pub const LATENCY: usize = 2 + skid_buffer::LATENCY + READ_LATENCY + queue::LATENCY + aligner::LATENCY;
 
-/// Lines that may be under way or waiting; more than a line needs from its grant to its place in the aligner.
+/// Lines that may be asked for, under way or waiting; more than a line needs from there to its place in the aligner.
 const LINES: usize = 16;
-const _: () = assert!(READ_LATENCY + queue::LATENCY + 2 <= LINES);
+const _: () = assert!(skid_buffer::LATENCY + READ_LATENCY + queue::LATENCY + 2 <= LINES);
 
 /// A range of memory.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
@@ -104,9 +105,11 @@ pub struct MemoryStream<const W: usize, const KEEP: usize> {
     processor: DFF<Bits<4>>,
     address: DFF<Bits<24>>,
     lines_left: DFF<Bits<14>>,
-    granted: Signal<Local, Bit>,
-    last_granted: Signal<Local, Bit>,
-    /// Lines under way or waiting.
+    /// Address and processor of the lines that wait for their grant.
+    asked: SkidBuffer<24, 4>,
+    asks: Signal<Local, Bit>,
+    last_asked: Signal<Local, Bit>,
+    /// Lines asked for, under way or waiting.
     held: DFF<Bits<5>>,
     coming: DFF<Bits<READ_LATENCY>>,
     lines: Queue<W, 4, 5>,
@@ -152,7 +155,7 @@ impl<const W: usize, const KEEP: usize> Default for MemoryStream<W, KEEP> {
             clock, reset, job_valid, job_ready, job_processor, job_address, job_bytes, job_lane, read_valid,
             read_processor, read_address, read_grant, read_data, beat_valid, beat_ready, beat_data, beat_keep,
             beat_last, arriving, accepted, job, job_waits, second, second_waits, planned, plans, starts, line_lane,
-            line_end, beat_end, beat_end_lane, plan, active, processor, address, lines_left, granted, last_granted,
+            line_end, beat_end, beat_end_lane, plan, active, processor, address, lines_left, asked, asks, last_asked,
             held, coming, lines, moves, first_lane, last_lane, takes_move, takes_line, first_lanes, last_lanes,
             head_keep, tail_keep, at_head, lines_to_move, line_keep, aligner
         }
@@ -169,6 +172,8 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryStream<W, KEEP> {
         self.lines.reset.next = self.reset.val();
         self.moves.clock.next = self.clock.val();
         self.moves.reset.next = self.reset.val();
+        self.asked.clock.next = self.clock.val();
+        self.asked.reset.next = self.reset.val();
         self.aligner.clock.next = self.clock.val();
         self.aligner.reset.next = self.reset.val();
 
@@ -187,19 +192,22 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryStream<W, KEEP> {
         self.plan.next.late = self.job.q.val().lane < self.line_lane.val();
 
         // Ask for its lines.
-        self.read_valid.next = self.active.q.val() & !self.held.q.val().get_bit(4);
-        self.granted.next = self.read_valid.val() & self.read_grant.val();
-        self.last_granted.next = self.granted.val() & (self.lines_left.q.val() == 1);
+        self.asked.source_valid.next = self.active.q.val() & !self.held.q.val().get_bit(4);
+        self.asked.source_data.next = self.address.q.val();
+        self.asked.source_side.next = self.processor.q.val();
+        self.asked.source_last.next = true;
+        self.asks.next = self.asked.source_valid.val() & self.asked.source_ready.val();
+        self.last_asked.next = self.asks.val() & (self.lines_left.q.val() == 1);
         self.plans.next = self.job_waits.q.val() & !self.planned.q.val() & !self.moves.full.val();
         self.starts.next = self.job_waits.q.val()
             & (self.planned.q.val() | self.plans.val())
-            & (!self.active.q.val() | self.last_granted.val());
+            & (!self.active.q.val() | self.last_asked.val());
         self.planned.d.next = (self.planned.q.val() | self.plans.val()) & !self.starts.val();
-        if self.granted.val() {
+        if self.asks.val() {
             self.address.d.next = self.address.q.val() + self.line_bytes.val();
             self.lines_left.d.next = self.lines_left.q.val() - 1;
         }
-        if self.last_granted.val() {
+        if self.last_asked.val() {
             self.active.d.next = false;
         }
         if self.starts.val() {
@@ -208,8 +216,10 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryStream<W, KEEP> {
             self.address.d.next = self.job.q.val().address & !self.lane_bits.val();
             self.lines_left.d.next = self.plan.val().lines;
         }
-        self.read_processor.next = self.processor.q.val();
-        self.read_address.next = self.address.q.val();
+        self.asked.sink_ready.next = self.read_grant.val();
+        self.read_valid.next = self.asked.sink_valid.val();
+        self.read_processor.next = self.asked.sink_side.val();
+        self.read_address.next = self.asked.sink_data.val();
 
         // Take jobs.
         self.job_ready.next = !self.second_waits.q.val();
@@ -233,15 +243,15 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryStream<W, KEEP> {
 
         // Lines come in.
         self.coming.d.next = self.coming.q.val() << 1;
-        if self.granted.val() {
+        if self.asked.sink_valid.val() & self.read_grant.val() {
             self.coming.d.next = (self.coming.q.val() << 1) | 1;
         }
         self.lines.push.next = self.coming.q.val().get_bit(4);
         self.lines.push_data.next = self.read_data.val();
-        if self.granted.val() & !self.takes_line.val() {
+        if self.asks.val() & !self.takes_line.val() {
             self.held.d.next = self.held.q.val() + 1;
         }
-        if self.takes_line.val() & !self.granted.val() {
+        if self.takes_line.val() & !self.asks.val() {
             self.held.d.next = self.held.q.val() - 1;
         }
 

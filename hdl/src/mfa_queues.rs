@@ -160,6 +160,8 @@ pub struct MfaQueues {
     // The outbound pair's other side: requester 0 is the DMA, i + 1 processor i.
     arbiter: Arbiter,
     granted: Vec<DFF<Bit>>,
+    /// Whether processor i takes or posts.
+    granted_takes: Vec<DFF<Bit>>,
     from_core: Vec<Signal<Local, Bits<32>>>,
     takes_free: Signal<Local, Bit>,
     posts: Signal<Local, Bit>,
@@ -223,6 +225,7 @@ impl MfaQueues {
                 tags: DelayLine::new(frame_gate::LATENCY),
                 arbiter: Arbiter::new(processors + 1),
                 granted: many(processors + 1),
+                granted_takes: many(processors),
                 from_core: many(processors),
                 core_takes: many(processors),
                 core_posts: many(processors),
@@ -262,6 +265,8 @@ impl Logic for MfaQueues {
             self.page_is[i].clock.next = self.clock.val();
             self.core_tags[i].clock.next = self.clock.val();
             self.core_failed[i].clock.next = self.clock.val();
+            self.granted_takes[i].clock.next = self.clock.val();
+            self.granted_takes[i].d.next = self.core_take_outbound[i].val();
             self.core_failed_mfa[i].clock.next = self.clock.val();
             self.inbound[i].clock.next = self.clock.val();
             self.inbound[i].reset.next = self.reset.val();
@@ -329,7 +334,7 @@ impl Logic for MfaQueues {
         for r in 0..self._requesters {
             self.granted[r].d.next = self.arbiter.grant[r].val() & !self.reset.val();
         }
-        self.dma_posts.next = self.granted[0].q.val() & self.post_valid.val() & self.post_outbound.val();
+        self.dma_posts.next = self.granted[0].q.val();
         self.dma_posted.value.next = self.dma_posts.val().into();
         self.post_ready.next = self.posts_for_host.val() | self.dma_posts.val();
         self.takes_free.next = false;
@@ -339,8 +344,8 @@ impl Logic for MfaQueues {
             self.posted_mfa.next = self.post_mfa.val();
         }
         for i in 0..self._processors {
-            self.core_takes[i].next = self.granted[i + 1].q.val() & self.core_take_outbound[i].val();
-            self.core_posts[i].next = self.granted[i + 1].q.val() & self.core_post_outbound[i].val();
+            self.core_takes[i].next = self.granted[i + 1].q.val() & self.granted_takes[i].q.val();
+            self.core_posts[i].next = self.granted[i + 1].q.val() & !self.granted_takes[i].q.val();
             self.core_outbound_grant[i].next = self.core_takes[i].val();
             self.core_post_grant[i].next = self.core_posts[i].val();
             self.from_core[i].next = 0.into();

@@ -13,7 +13,8 @@
 //! | `head_data`  | out | WIDTH   | the oldest entry; not reset                                            |
 //! | `level`      | out | ADDRESS + 1 | entries held, those not yet on show included; reset value 0        |
 //!
-//! Latency: [`LATENCY`] cycles from a push into an empty queue to `head_valid`. Throughput: one push and one pop per cycle.
+//! Latency: [`LATENCY`] cycles from a push into an empty queue to `head_valid`. Throughput: one push and one pop per cycle, or as
+//! [`Queue::at_leisure`] says.
 //! Holds 2^ADDRESS entries, or as many as [`Queue::new`] was told.
 
 use rust_hdl_core::prelude::*;
@@ -45,13 +46,15 @@ pub struct Queue<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> {
     fetched: DFF<Bit>,
     shown: DFF<Bit>,
     head: DFF<Bits<WIDTH>>,
+    is_full: DFF<Bit>,
     accepted: Signal<Local, Bit>,
     held_change: Signal<Local, Bits<LEVEL>>,
     taken: Signal<Local, Bit>,
     advance: Signal<Local, Bit>,
     read_next: Signal<Local, Bits<LEVEL>>,
-    depth: Constant<Bits<LEVEL>>,
+    depth_less_one: Constant<Bits<LEVEL>>,
     less: Constant<Bits<LEVEL>>,
+    at_leisure: Constant<Bit>,
 }
 
 impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Default for Queue<WIDTH, ADDRESS, LEVEL> {
@@ -63,17 +66,27 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Default for Q
 impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Queue<WIDTH, ADDRESS, LEVEL> {
     /// A queue of `depth` entries: a power of two from 4 to 2^ADDRESS.
     pub fn new(depth: usize) -> Self {
+        Self::paced(depth, false)
+    }
+
+    /// The same for a `pop` that comes late in its cycle: it reaches the memory a cycle later, so there is one every second cycle at most.
+    pub fn at_leisure(depth: usize) -> Self {
+        Self::paced(depth, true)
+    }
+
+    fn paced(depth: usize, at_leisure: bool) -> Self {
         assert_eq!(ADDRESS + 1, LEVEL);
         assert!(depth.is_power_of_two() && (4..=1 << ADDRESS).contains(&depth), "a queue of {depth} entries");
         block! {
             Self {
                 // A read that meets the write of its own address is not believed: `fetched` goes by the count before the write.
                 entries: Memory::new(depth, Collision::Discarded),
-                depth: Constant::new((depth as u64).to_bits()),
+                depth_less_one: Constant::new((depth as u64 - 1).to_bits()),
+                at_leisure: Constant::new(at_leisure),
                 less: Constant::new(!Bits::<LEVEL>::default()),
             },
             clock, reset, push, push_data, full, pop, head_valid, head_data, level, write_count, read_count, held,
-            fetched, shown, head, accepted, held_change, taken, advance, read_next
+            fetched, shown, head, is_full, accepted, held_change, taken, advance, read_next
         }
     }
 }
@@ -81,10 +94,10 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Queue<WIDTH, 
 impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Queue<WIDTH, ADDRESS, LEVEL> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, write_count, read_count, held, fetched, shown, head);
+        dff_setup!(self, clock, write_count, read_count, held, fetched, shown, head, is_full);
         self.entries.clock.next = self.clock.val();
 
-        self.full.next = self.held.q.val() == self.depth.val();
+        self.full.next = self.is_full.q.val();
         self.accepted.next = self.push.val() & !self.full.val();
         self.taken.next = self.pop.val() & self.shown.q.val();
 
@@ -96,7 +109,7 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Que
         }
 
         // The entry at the memory's output moves up when the head is empty or being taken.
-        self.advance.next = self.fetched.q.val() & (self.taken.val() | !self.shown.q.val());
+        self.advance.next = self.fetched.q.val() & (!self.shown.q.val() | (self.taken.val() & !self.at_leisure.val()));
         // `advance` is the last signal to settle: both outcomes are ready before it chooses.
         self.read_next.next = self.read_count.q.val() + 1;
         self.entries.read_address.next = bit_cast::<ADDRESS, LEVEL>(self.read_count.q.val());
@@ -117,9 +130,11 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Que
         self.held_change.next = 0.into();
         if self.accepted.val() & !self.taken.val() {
             self.held_change.next = 1.into();
+            self.is_full.d.next = self.held.q.val() == self.depth_less_one.val();
         }
         if self.taken.val() & !self.accepted.val() {
             self.held_change.next = self.less.val();
+            self.is_full.d.next = false;
         }
         self.held.d.next = self.held.q.val() + self.held_change.val();
 
@@ -131,6 +146,7 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Que
             self.write_count.d.next = 0.into();
             self.read_count.d.next = 0.into();
             self.held.d.next = 0.into();
+            self.is_full.d.next = false;
             self.fetched.d.next = false;
             self.shown.d.next = false;
         }

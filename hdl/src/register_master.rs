@@ -77,9 +77,10 @@ pub struct RegisterMaster<const W: usize> {
     head: DFF<Bits<4>>,
     tail: DFF<Bits<4>>,
     data: DFF<Bits<W>>,
-    active: Signal<Local, Bit>,
+    /// Some are left, and the last is.
+    active: DFF<Bit>,
     issue: Signal<Local, Bit>,
-    final_dw: Signal<Local, Bit>,
+    final_dw: DFF<Bit>,
     takes: Signal<Local, Bit>,
     enables: Signal<Local, Bits<4>>,
     space: DFF<Bit>,
@@ -126,32 +127,30 @@ impl<const W: usize> Default for RegisterMaster<W> {
 impl<const W: usize> Logic for RegisterMaster<W> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, left, writes, address, head, tail, data, space);
+        dff_setup!(self, clock, left, active, final_dw, writes, address, head, tail, data, space);
         dff_setup!(self, clock, valid, write, addr, wdata, partly, lane, gathered, full);
         self.beats.clock.next = self.clock.val();
         self.beats.reset.next = self.reset.val();
 
         // One register.
-        self.active.next = self.left.q.val().any();
-        self.final_dw.next = self.left.q.val() == 1;
-        self.issue.next = self.active.val() & (self.writes.q.val() | self.space.q.val());
-        self.takes.next = !self.active.val() | (self.issue.val() & self.final_dw.val());
+        self.issue.next = self.active.q.val() & (self.writes.q.val() | self.space.q.val());
+        self.takes.next = !self.active.q.val() | (self.issue.val() & self.final_dw.q.val());
         self.access_ready.next = self.takes.val();
         self.enables.next = self.head.q.val();
-        if self.final_dw.val() {
+        if self.final_dw.q.val() {
             self.enables.next = self.head.q.val() & self.tail.q.val();
         }
         if self.issue.val() {
             self.left.d.next = self.left.q.val() - 1;
+            self.final_dw.d.next = self.left.q.val() == 2;
             self.address.d.next = self.address.q.val() + 1;
             self.head.d.next = 15.into();
             self.data.d.next = self.data.q.val() >> self.dw_bits.val();
         }
         if self.takes.val() {
-            self.left.d.next = 0.into();
-            if self.access_valid.val() {
-                self.left.d.next = self.access_count.val();
-            }
+            self.active.d.next = self.access_valid.val();
+            self.left.d.next = self.access_count.val();
+            self.final_dw.d.next = self.access_count.val() == 1;
             self.writes.d.next = self.access_write.val();
             self.address.d.next = self.access_address.val();
             self.head.d.next = self.access_head.val();
@@ -177,7 +176,7 @@ impl<const W: usize> Logic for RegisterMaster<W> {
         for s in 0..self._stages {
             self.ends[s].clock.next = self.clock.val();
         }
-        self.ends[0].d.next = self.final_dw.val();
+        self.ends[0].d.next = self.final_dw.q.val();
         for s in 1..self._stages {
             self.ends[s].d.next = self.ends[s - 1].q.val();
         }
@@ -208,7 +207,7 @@ impl<const W: usize> Logic for RegisterMaster<W> {
         self.beats.pop.next = self.beat_take.val();
 
         if self.reset.val() {
-            self.left.d.next = 0.into();
+            self.active.d.next = false;
             self.lane.d.next = 0.into();
         }
     }

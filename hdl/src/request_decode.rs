@@ -27,8 +27,8 @@
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
+use crate::skid_buffer::SkidBuffer;
 use crate::tlp_ingress::{READ, WRITE};
-use crate::tlp_stage::TlpStage;
 
 /// Cycles from `request_tvalid` to `job_valid`.
 pub const LATENCY: usize = 1;
@@ -143,7 +143,7 @@ pub struct RequestDecode<const W: usize> {
     made: Signal<Local, Job>,
     takes: Signal<Local, Bit>,
     marked: Signal<Local, Marked>,
-    stage: TlpStage<W, 97>,
+    stage: SkidBuffer<W, 97>,
     drops: DFF<Bit>,
     poisons: DFF<Bit>,
     kind_read: Constant<Bits<2>>,
@@ -296,23 +296,23 @@ impl<const W: usize> Logic for RequestDecode<W> {
         self.marked.next.job = self.made.val();
         self.marked.next.first = self.request_first.val();
         self.marked.next.is_void = self.request_void.val();
-        self.stage.source_tdata.next = self.request_tdata.val();
-        self.stage.source_theader.next = self.marked.val().into();
-        self.stage.source_tvalid.next = self.request_tvalid.val();
-        self.stage.source_tlast.next = self.request_tlast.val();
-        self.request_tready.next = self.stage.source_tready.val();
-        self.takes.next = self.stage.source_tready.val() & self.request_tvalid.val() & self.request_first.val();
+        self.stage.source_data.next = self.request_tdata.val();
+        self.stage.source_side.next = self.marked.val().into();
+        self.stage.source_valid.next = self.request_tvalid.val();
+        self.stage.source_last.next = self.request_tlast.val();
+        self.request_tready.next = self.stage.source_ready.val();
+        self.takes.next = self.stage.source_ready.val() & self.request_tvalid.val() & self.request_first.val();
         self.drops.d.next =
             self.takes.val() & self.writes.val() & !self.is_poisoned.val() & !self.registers.val() & !self.window.val();
         self.poisons.d.next = self.takes.val() & self.writes.val() & self.is_poisoned.val();
 
-        self.job_valid.next = self.stage.sink_tvalid.val();
-        self.job_data.next = self.stage.sink_tdata.val();
-        self.job_first.next = self.stage.sink_theader.val().get_bit(95);
-        self.job_last.next = self.stage.sink_tlast.val();
-        self.job_void.next = self.stage.sink_theader.val().get_bit(96);
-        self.job.next = self.stage.sink_theader.val().get_bits::<JOB_BITS>(0);
-        self.stage.sink_tready.next = self.job_ready.val();
+        self.job_valid.next = self.stage.sink_valid.val();
+        self.job_data.next = self.stage.sink_data.val();
+        self.job_first.next = self.stage.sink_side.val().get_bit(95);
+        self.job_last.next = self.stage.sink_last.val();
+        self.job_void.next = self.stage.sink_side.val().get_bit(96);
+        self.job.next = self.stage.sink_side.val().get_bits::<JOB_BITS>(0);
+        self.stage.sink_ready.next = self.job_ready.val();
         self.dropped.next = self.drops.q.val();
         self.poisoned.next = self.poisons.q.val();
 

@@ -1,7 +1,8 @@
 //! Joins everything the card sends to the host into one stream of TLPs, round robin by TLP.
 //!
 //! What was taken first leaves first: a completion that tells of something never overtakes the write it tells of, nor does an
-//! interrupt. A TLP stays whole, and the next one follows without a bubble.
+//! interrupt. A TLP stays whole. Whose turn is next is known a cycle before it comes: where somebody waits the next TLP follows without a
+//! bubble, and the one who had the last turn keeps it as long as nobody else asks.
 //!
 //! | port                 | dir | width | meaning                                                                      |
 //! |----------------------|-----|-------|------------------------------------------------------------------------------|
@@ -29,19 +30,18 @@
 //! | `tlp_tlast`          | out | 1     | last beat of the TLP                                                         |
 //! | `tlp_tready`         | in  | 1     | it is taken                                                                  |
 //!
-//! Latency: [`LATENCY`] cycle. Throughput: one beat per cycle. Stalls when the host does, or while another's TLP passes; `tlp_tready`
-//! reaches no ready output within a cycle. Not reset: data registers.
+//! Latency: [`LATENCY`] cycles, one less for the one who had the last turn. Throughput: one beat per cycle. Stalls when the host does, or
+//! while another's TLP passes; every ready output is two registers and a gate. Not reset: data registers.
 //! Implements: ¶69 (the hardware's side of the host interface).
 
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
-use crate::arbiter::Arbiter;
 use crate::many;
-use crate::tlp_stage::TlpStage;
+use crate::skid_buffer::SkidBuffer;
 
 /// Cycles from a source's valid to `tlp_tvalid`.
-pub const LATENCY: usize = 1;
+pub const LATENCY: usize = 2;
 
 /// Header of a memory write, see PCIe 2.2.7.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
@@ -81,14 +81,17 @@ pub struct TlpEgress<const W: usize> {
     pub tlp_tvalid: Signal<Out, Bit>,
     pub tlp_tlast: Signal<Out, Bit>,
     pub tlp_tready: Signal<In, Bit>,
-    turns: Arbiter,
-    stage: TlpStage<W, 128>,
+    stage: SkidBuffer<W, 128>,
     /// Completion, message, read, write.
     valid: Vec<Signal<Local, Bit>>,
-    grant: Vec<Signal<Local, Bit>>,
-    /// The source whose TLP has begun and not ended.
-    in_tlp: Vec<DFF<Bit>>,
-    is_inside: Signal<Local, Bit>,
+    /// Whose turn it is: one of them.
+    turn: Vec<DFF<Bit>>,
+    /// Its TLP has begun and not ended.
+    in_tlp: DFF<Bit>,
+    free_to_turn: Signal<Local, Bit>,
+    next_turn: Vec<Signal<Local, Bit>>,
+    /// Element 4 i + d: it is i's turn, and none of the next d behind i asks.
+    silent: Vec<Signal<Local, Bit>>,
     message: Signal<Local, MessageHeader>,
     high: Signal<Local, Bits<32>>,
     low: Signal<Local, Bits<32>>,
@@ -106,10 +109,10 @@ impl<const W: usize> Default for TlpEgress<W> {
         let dw = |value: u64| Constant::new(value.to_bits());
         block! {
             Self {
-                turns: Arbiter::new(4),
                 valid: many(4),
-                grant: many(4),
-                in_tlp: many(4),
+                turn: many(4),
+                next_turn: many(4),
+                silent: many(16),
                 // fmt 2 or 3, type 0, one DW.
                 write_3dw: dw(0x4000_0001),
                 write_4dw: dw(0x6000_0001),
@@ -118,7 +121,7 @@ impl<const W: usize> Default for TlpEgress<W> {
             clock, reset, requester_id, completion_tdata, completion_theader, completion_tvalid, completion_tlast,
             completion_tready, message_valid, message_address, message_data, message_ready, read_valid, read_header,
             read_ready, write_tdata, write_theader, write_tvalid, write_tlast, write_tready, tlp_tdata, tlp_theader,
-            tlp_tvalid, tlp_tlast, tlp_tready, stage, is_inside, message, high, low, tvalid, tlast, tdata, theader
+            tlp_tvalid, tlp_tlast, tlp_tready, stage, in_tlp, free_to_turn, message, high, low, tvalid, tlast, tdata, theader
         }
     }
 }
@@ -126,11 +129,10 @@ impl<const W: usize> Default for TlpEgress<W> {
 impl<const W: usize> Logic for TlpEgress<W> {
     #[hdl_gen]
     fn update(&mut self) {
+        dff_setup!(self, clock, in_tlp);
         for i in 0..4 {
-            self.in_tlp[i].clock.next = self.clock.val();
+            self.turn[i].clock.next = self.clock.val();
         }
-        self.turns.clock.next = self.clock.val();
-        self.turns.reset.next = self.reset.val();
         self.stage.clock.next = self.clock.val();
         self.stage.reset.next = self.reset.val();
 
@@ -138,21 +140,6 @@ impl<const W: usize> Logic for TlpEgress<W> {
         self.valid[1].next = self.message_valid.val();
         self.valid[2].next = self.read_valid.val();
         self.valid[3].next = self.write_tvalid.val();
-
-        // Whose beat: that of the TLP under way, else of the next in turn.
-        self.is_inside.next = false;
-        for i in 0..4 {
-            self.turns.request[i].next = self.valid[i].val();
-            if self.in_tlp[i].q.val() {
-                self.is_inside.next = true;
-            }
-        }
-        for i in 0..4 {
-            self.grant[i].next = self.turns.grant[i].val();
-            if self.is_inside.val() {
-                self.grant[i].next = self.in_tlp[i].q.val();
-            }
-        }
 
         // An interrupt is a memory write of one DW; addresses below 4 GiB must be sent in 3 DWs (PCIe 2.2.4.1).
         self.high.next = self.message_address.val().get_bits::<32>(32);
@@ -173,47 +160,72 @@ impl<const W: usize> Logic for TlpEgress<W> {
         self.tdata.next = bit_cast::<W, 32>(self.message_data.val());
         self.theader.next = self.read_header.val();
         for i in 0..4 {
-            if self.grant[i].val() {
+            if self.turn[i].q.val() {
                 self.tvalid.next = self.valid[i].val();
             }
         }
-        if self.grant[0].val() {
+        if self.turn[0].q.val() {
             self.tlast.next = self.completion_tlast.val();
             self.tdata.next = self.completion_tdata.val();
             self.theader.next = self.completion_theader.val();
         }
-        if self.grant[1].val() {
+        if self.turn[1].q.val() {
             self.theader.next = self.message.val().into();
         }
-        if self.grant[3].val() {
+        if self.turn[3].q.val() {
             self.tlast.next = self.write_tlast.val();
             self.tdata.next = self.write_tdata.val();
             self.theader.next = self.write_theader.val();
         }
-        self.stage.source_tvalid.next = self.tvalid.val() & !self.reset.val();
-        self.stage.source_tlast.next = self.tlast.val();
-        self.stage.source_tdata.next = self.tdata.val();
-        self.stage.source_theader.next = self.theader.val();
-        self.completion_tready.next = self.grant[0].val() & self.stage.source_tready.val() & !self.reset.val();
-        self.message_ready.next = self.grant[1].val() & self.stage.source_tready.val() & !self.reset.val();
-        self.read_ready.next = self.grant[2].val() & self.stage.source_tready.val() & !self.reset.val();
-        self.write_tready.next = self.grant[3].val() & self.stage.source_tready.val() & !self.reset.val();
-        self.turns.advance.next = self.tvalid.val() & self.stage.source_tready.val() & !self.is_inside.val();
+        self.stage.source_valid.next = self.tvalid.val() & !self.reset.val();
+        self.stage.source_last.next = self.tlast.val();
+        self.stage.source_data.next = self.tdata.val();
+        self.stage.source_side.next = self.theader.val();
+        self.completion_tready.next = self.turn[0].q.val() & self.stage.source_ready.val() & !self.reset.val();
+        self.message_ready.next = self.turn[1].q.val() & self.stage.source_ready.val() & !self.reset.val();
+        self.read_ready.next = self.turn[2].q.val() & self.stage.source_ready.val() & !self.reset.val();
+        self.write_tready.next = self.turn[3].q.val() & self.stage.source_ready.val() & !self.reset.val();
+
+        // Whose turn is next: when a TLP ends, or while none has begun, the first behind the one whose turn it is that asks.
+        self.in_tlp.d.next = self.in_tlp.q.val();
+        if self.tvalid.val() & self.stage.source_ready.val() {
+            self.in_tlp.d.next = !self.tlast.val();
+        }
+        self.free_to_turn.next = !self.in_tlp.q.val() & !self.tvalid.val();
+        if self.stage.source_ready.val() & self.tvalid.val() & self.tlast.val() {
+            self.free_to_turn.next = true;
+        }
         for i in 0..4 {
-            self.in_tlp[i].d.next = self.in_tlp[i].q.val();
-            if self.tvalid.val() & self.stage.source_tready.val() {
-                self.in_tlp[i].d.next = self.grant[i].val() & !self.tlast.val();
+            self.next_turn[i].next = false;
+        }
+        for i in 0..4 {
+            self.silent[4 * i].next = self.turn[i].q.val();
+            for d in 1..4 {
+                self.next_turn[i + d - 4 * ((i + d) / 4)].next = self.next_turn[i + d - 4 * ((i + d) / 4)].val()
+                    | (self.silent[4 * i + d - 1].val() & self.valid[i + d - 4 * ((i + d) / 4)].val());
+                self.silent[4 * i + d].next =
+                    self.silent[4 * i + d - 1].val() & !self.valid[i + d - 4 * ((i + d) / 4)].val();
             }
-            if self.reset.val() {
-                self.in_tlp[i].d.next = false;
+        }
+        for i in 0..4 {
+            self.turn[i].d.next = self.turn[i].q.val();
+            if self.free_to_turn.val() {
+                self.turn[i].d.next = self.next_turn[i].val() | self.silent[4 * i + 3].val();
+            }
+        }
+        if self.reset.val() {
+            self.in_tlp.d.next = false;
+            self.turn[0].d.next = true;
+            for i in 1..4 {
+                self.turn[i].d.next = false;
             }
         }
 
-        self.tlp_tvalid.next = self.stage.sink_tvalid.val();
-        self.tlp_tlast.next = self.stage.sink_tlast.val();
-        self.tlp_tdata.next = self.stage.sink_tdata.val();
-        self.tlp_theader.next = self.stage.sink_theader.val();
-        self.stage.sink_tready.next = self.tlp_tready.val();
+        self.tlp_tvalid.next = self.stage.sink_valid.val();
+        self.tlp_tlast.next = self.stage.sink_last.val();
+        self.tlp_tdata.next = self.stage.sink_data.val();
+        self.tlp_theader.next = self.stage.sink_side.val();
+        self.stage.sink_ready.next = self.tlp_tready.val();
     }
 }
 
@@ -376,7 +388,9 @@ mod tests {
         bench.taken.push(9);
         // The write's first beat is taken alone, then only the completion asks.
         let completion = std::mem::take(&mut bench.waiting[0]);
-        bench.cycle(&mut shown, 8, 8);
+        for _ in 0..LATENCY {
+            bench.cycle(&mut shown, 8, 8);
+        }
         bench.waiting[0] = completion;
         for _ in 0..5 {
             bench.cycle(&mut shown, 8, 8);
@@ -397,7 +411,7 @@ mod tests {
             bench.dut.message_address.next = u64::to_bits(address);
             bench.dut.message_data.next = 0x0000_4021u64.to_bits();
             bench.dut.message_valid.next = true;
-            for level in [false, true] {
+            for level in [false, true].repeat(LATENCY) {
                 bench.dut.clock.next = level.into();
                 assert!(simulate(&mut bench.dut, 20));
             }

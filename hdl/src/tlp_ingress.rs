@@ -35,7 +35,7 @@
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
-use crate::tlp_stage::TlpStage;
+use crate::skid_buffer::SkidBuffer;
 
 /// Cycles from `tlp_tvalid` to `request_tvalid` or `completion_tvalid`.
 pub const LATENCY: usize = 1;
@@ -80,7 +80,7 @@ pub struct TlpIngress<const W: usize> {
     pub completion_tlast: Signal<Out, Bit>,
     pub completion_tready: Signal<In, Bit>,
     pub malformed: Signal<Out, Bit>,
-    stage: TlpStage<W, 131>,
+    stage: SkidBuffer<W, 131>,
     arriving: Signal<Local, Tagged>,
     header: Signal<Local, Bits<128>>,
     has_data: Signal<Local, Bit>,
@@ -140,14 +140,14 @@ impl<const W: usize> Logic for TlpIngress<W> {
         self.stage.reset.next = self.reset.val();
         self.arriving.next.header = self.tlp_theader.val();
         self.arriving.next.bar = self.tlp_tbar.val();
-        self.stage.source_tdata.next = self.tlp_tdata.val();
-        self.stage.source_theader.next = self.arriving.val().into();
-        self.stage.source_tvalid.next = self.tlp_tvalid.val();
-        self.stage.source_tlast.next = self.tlp_tlast.val();
-        self.tlp_tready.next = self.stage.source_tready.val();
+        self.stage.source_data.next = self.tlp_tdata.val();
+        self.stage.source_side.next = self.arriving.val().into();
+        self.stage.source_valid.next = self.tlp_tvalid.val();
+        self.stage.source_last.next = self.tlp_tlast.val();
+        self.tlp_tready.next = self.stage.source_ready.val();
 
         // What it is: fmt in bits 31:29, type in 28:24.
-        self.header.next = self.stage.sink_theader.val().get_bits::<128>(0);
+        self.header.next = self.stage.sink_side.val().get_bits::<128>(0);
         self.has_data.next = self.header.val().get_bit(30);
         self.is_prefix.next = self.header.val().get_bit(31);
         self.kind_of.next = self.header.val().get_bits::<5>(24);
@@ -202,19 +202,19 @@ impl<const W: usize> Logic for TlpIngress<W> {
             }
         }
         self.expected_last.next = self.left_now.val() == 0;
-        self.padding.next = self.to_request.val() & self.stage.sink_tlast.val() & !self.expected_last.val();
+        self.padding.next = self.to_request.val() & self.stage.sink_last.val() & !self.expected_last.val();
 
-        self.request_tvalid.next = self.stage.sink_tvalid.val() & self.to_request.val() & !self.excess.q.val();
-        self.request_tdata.next = self.stage.sink_tdata.val();
+        self.request_tvalid.next = self.stage.sink_valid.val() & self.to_request.val() & !self.excess.q.val();
+        self.request_tdata.next = self.stage.sink_data.val();
         self.request_theader.next = self.header.val();
-        self.request_bar.next = self.stage.sink_theader.val().get_bits::<3>(128);
+        self.request_bar.next = self.stage.sink_side.val().get_bits::<3>(128);
         self.request_first.next = !self.in_tlp.q.val();
         self.request_void.next = self.ended.q.val();
         self.request_tlast.next = self.expected_last.val();
-        self.completion_tvalid.next = self.stage.sink_tvalid.val() & self.to_completion.val();
-        self.completion_tdata.next = self.stage.sink_tdata.val();
+        self.completion_tvalid.next = self.stage.sink_valid.val() & self.to_completion.val();
+        self.completion_tdata.next = self.stage.sink_data.val();
         self.completion_theader.next = self.header.val();
-        self.completion_tlast.next = self.stage.sink_tlast.val();
+        self.completion_tlast.next = self.stage.sink_last.val();
 
         self.moves.next = true;
         if self.to_request.val() & !self.excess.q.val() {
@@ -223,14 +223,14 @@ impl<const W: usize> Logic for TlpIngress<W> {
         if self.to_completion.val() {
             self.moves.next = self.completion_tready.val();
         }
-        self.stage.sink_tready.next = self.moves.val() & !self.padding.val();
-        self.taken.next = self.stage.sink_tvalid.val() & self.moves.val();
+        self.stage.sink_ready.next = self.moves.val() & !self.padding.val();
+        self.taken.next = self.stage.sink_valid.val() & self.moves.val();
 
         // A lie is found once: at the last beat that came, or at the last that should have come.
         self.lies.next =
-            (self.stage.sink_tlast.val() != self.expected_last.val()) & !self.ended.q.val() & !self.excess.q.val();
+            (self.stage.sink_last.val() != self.expected_last.val()) & !self.ended.q.val() & !self.excess.q.val();
         if self.taken.val() {
-            self.in_tlp.d.next = !self.stage.sink_tlast.val() | self.padding.val();
+            self.in_tlp.d.next = !self.stage.sink_last.val() | self.padding.val();
             self.left.d.next = self.left_now.val() - 1;
             self.ended.d.next = self.padding.val();
             if self.expected_last.val() {
@@ -238,13 +238,13 @@ impl<const W: usize> Logic for TlpIngress<W> {
                 // Beats too many are counted no further.
                 self.left.d.next = 0.into();
             }
-            if self.stage.sink_tlast.val() & !self.padding.val() {
+            if self.stage.sink_last.val() & !self.padding.val() {
                 self.excess.d.next = false;
             }
         }
         self.bad.d.next = self.taken.val() & self.lies.val();
         if !self.known.val() & !self.to_request.val() {
-            self.bad.d.next = self.taken.val() & self.stage.sink_tlast.val();
+            self.bad.d.next = self.taken.val() & self.stage.sink_last.val();
         }
         self.malformed.next = self.bad.q.val();
 

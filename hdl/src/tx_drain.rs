@@ -74,6 +74,8 @@ pub struct TxDrain<const W: usize, const KEEP: usize> {
     active: DFF<Bit>,
     stored: DFF<Bits<14>>,
     total: DFF<Bits<14>>,
+    /// This beat is the last.
+    ends: DFF<Bit>,
     ip_armed: DFF<Bit>,
     ip_ahead: DFF<Bits<8>>,
     ip: DFF<Bits<16>>,
@@ -83,7 +85,6 @@ pub struct TxDrain<const W: usize, const KEEP: usize> {
     /// The next word of the buffer.
     place: DFF<Bits<12>>,
     any_stored: Signal<Local, Bit>,
-    ends: Signal<Local, Bit>,
     stored_lanes: Signal<Local, Bits<KEEP>>,
     total_lanes: Signal<Local, Bits<KEEP>>,
     ip_lanes: Signal<Local, Bits<KEEP>>,
@@ -120,6 +121,7 @@ pub struct TxDrain<const W: usize, const KEEP: usize> {
     keep: DFF<Bits<KEEP>>,
     last: DFF<Bit>,
     beat_bytes: Constant<Bits<14>>,
+    two_beats: Constant<Bits<14>>,
     pairs: Constant<Bits<8>>,
     shortest: Constant<Bits<14>>,
     last_word: Constant<Bits<12>>,
@@ -135,6 +137,7 @@ impl<const W: usize, const KEEP: usize> TxDrain<W, KEEP> {
         block! {
             Self {
                 beat_bytes: Constant::new((KEEP as u64).to_bits()),
+                two_beats: Constant::new((2 * KEEP as u64).to_bits()),
                 pairs: Constant::new((KEEP as u64 / 2).to_bits()),
                 shortest: Constant::new((MIN_WIRE_FRAME as u64).to_bits()),
                 last_word: Constant::new((words as u64 - 1).to_bits()),
@@ -143,8 +146,8 @@ impl<const W: usize, const KEEP: usize> TxDrain<W, KEEP> {
                 _lanes: KEEP,
             },
             clock, reset, frame_valid, frame, ip_sum, rest_sum, frame_take, read_address, read_data, freed, tx_tdata,
-            tx_tkeep, tx_tvalid, tx_tready, tx_tlast, moves, takes, length, active, stored, total, ip_armed, ip_ahead,
-            ip, rest_armed, rest_ahead, rest, place, any_stored, ends, stored_lanes, total_lanes, ip_lanes, rest_lanes,
+            tx_tkeep, tx_tvalid, tx_tready, tx_tlast, moves, takes, length, active, stored, total, ends, ip_armed, ip_ahead,
+            ip, rest_armed, rest_ahead, rest, place, any_stored, stored_lanes, total_lanes, ip_lanes, rest_lanes,
             asked, asked_place, asked_stored, asked_last, asked_keep, asked_buffer_lanes, asked_ip_lanes,
             asked_rest_lanes, asked_ip, asked_rest, got, got_data, got_last, got_keep, got_buffer_lanes, got_ip_lanes,
             got_rest_lanes, got_ip, got_rest, buffer_mask, ip_mask, rest_mask, ip_beat, rest_beat, valid, data, keep,
@@ -156,7 +159,9 @@ impl<const W: usize, const KEEP: usize> TxDrain<W, KEEP> {
 impl<const W: usize, const KEEP: usize> Logic for TxDrain<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, active, stored, total, ip_armed, ip_ahead, ip, rest_armed, rest_ahead, rest, place);
+        dff_setup!(
+            self, clock, active, stored, total, ends, ip_armed, ip_ahead, ip, rest_armed, rest_ahead, rest, place
+        );
         dff_setup!(self, clock, asked, asked_place, asked_stored, asked_last, asked_keep, asked_buffer_lanes);
         dff_setup!(self, clock, asked_ip_lanes, asked_rest_lanes, asked_ip, asked_rest);
         dff_setup!(self, clock, got, got_data, got_last, got_keep, got_buffer_lanes, got_ip_lanes, got_rest_lanes);
@@ -165,7 +170,6 @@ impl<const W: usize, const KEEP: usize> Logic for TxDrain<W, KEEP> {
 
         // Which lanes of this beat come from where.
         self.any_stored.next = self.stored.q.val().any();
-        self.ends.next = self.total.q.val() <= self.beat_bytes.val();
         self.stored_lanes.next = 0.into();
         self.total_lanes.next = 0.into();
         for i in 0..self._lanes {
@@ -190,7 +194,7 @@ impl<const W: usize, const KEEP: usize> Logic for TxDrain<W, KEEP> {
             self.asked.d.next = self.active.q.val();
             self.asked_place.d.next = self.place.q.val();
             self.asked_stored.d.next = self.active.q.val() & self.any_stored.val();
-            self.asked_last.d.next = self.ends.val();
+            self.asked_last.d.next = self.ends.q.val();
             self.asked_keep.d.next = self.total_lanes.val();
             self.asked_buffer_lanes.d.next = self.stored_lanes.val() & !self.ip_lanes.val() & !self.rest_lanes.val();
             self.asked_ip_lanes.d.next = self.stored_lanes.val() & self.ip_lanes.val();
@@ -210,6 +214,7 @@ impl<const W: usize, const KEEP: usize> Logic for TxDrain<W, KEEP> {
                 self.stored.d.next = self.stored.q.val() - self.beat_bytes.val();
             }
             self.total.d.next = self.total.q.val() - self.beat_bytes.val();
+            self.ends.d.next = self.total.q.val() <= self.two_beats.val();
             self.ip_ahead.d.next = self.ip_ahead.q.val() - self.pairs.val();
             if self.ip_ahead.q.val() < self.pairs.val() {
                 self.ip_armed.d.next = false;
@@ -218,19 +223,21 @@ impl<const W: usize, const KEEP: usize> Logic for TxDrain<W, KEEP> {
             if self.rest_ahead.q.val() < self.pairs.val() {
                 self.rest_armed.d.next = false;
             }
-            self.active.d.next = !self.ends.val();
+            self.active.d.next = !self.ends.q.val();
         }
 
         // Take the next frame.
-        self.takes.next = self.frame_valid.val() & (!self.active.q.val() | (self.moves.val() & self.ends.val()));
+        self.takes.next = self.frame_valid.val() & (!self.active.q.val() | (self.moves.val() & self.ends.q.val()));
         self.frame_take.next = self.takes.val();
         self.length.next = self.frame.val().get_bits::<14>(0);
         if self.takes.val() {
             self.active.d.next = true;
             self.stored.d.next = self.length.val();
             self.total.d.next = self.length.val();
+            self.ends.d.next = self.length.val() <= self.beat_bytes.val();
             if self.length.val() < self.shortest.val() {
                 self.total.d.next = self.shortest.val();
+                self.ends.d.next = self.shortest.val() <= self.beat_bytes.val();
             }
             self.ip_armed.d.next = self.frame.val().get_bit(14);
             self.ip_ahead.d.next = self.frame.val().get_bits::<8>(15);

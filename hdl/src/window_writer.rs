@@ -30,10 +30,10 @@ use rust_hdl_widgets::prelude::*;
 use crate::aligner::{self, Aligner};
 use crate::concat::Concat;
 use crate::many;
-use crate::tlp_stage::{self, TlpStage};
+use crate::skid_buffer::{self, SkidBuffer};
 
 /// Cycles from `write_valid` to `memory_valid`.
-pub const LATENCY: usize = tlp_stage::LATENCY + 1 + aligner::LATENCY;
+pub const LATENCY: usize = skid_buffer::LATENCY + 1 + aligner::LATENCY;
 
 /// Requests under way: one in each stage of the aligner, and the one that is just beginning.
 const REQUESTS: usize = 4;
@@ -72,7 +72,7 @@ pub struct WindowWriter<const W: usize, const KEEP: usize> {
     pub memory_strobe: Signal<Out, Bits<KEEP>>,
     pub memory_grant: Signal<In, Bit>,
     arriving: Signal<Local, Place>,
-    stage: TlpStage<W, 47>,
+    stage: SkidBuffer<W, 47>,
     place: Signal<Local, Bits<47>>,
     first: Signal<Local, Bit>,
     address: Signal<Local, Bits<26>>,
@@ -149,14 +149,14 @@ impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
         self.arriving.next.tail = self.write_tail.val();
         self.arriving.next.first = self.write_first.val();
         self.arriving.next.is_void = self.write_void.val();
-        self.stage.source_tvalid.next = self.write_valid.val();
-        self.stage.source_tlast.next = self.write_last.val();
-        self.stage.source_theader.next = self.arriving.val().into();
-        self.stage.source_tdata.next = self.write_data.val();
-        self.write_ready.next = self.stage.source_tready.val();
+        self.stage.source_valid.next = self.write_valid.val();
+        self.stage.source_last.next = self.write_last.val();
+        self.stage.source_side.next = self.arriving.val().into();
+        self.stage.source_data.next = self.write_data.val();
+        self.write_ready.next = self.stage.source_ready.val();
 
         // Which of its bytes are written.
-        self.place.next = self.stage.sink_theader.val();
+        self.place.next = self.stage.sink_side.val();
         self.address.next = self.place.val().get_bits::<26>(0);
         self.dws.next = self.place.val().get_bits::<11>(26);
         self.first.next = self.place.val().get_bit(45);
@@ -165,7 +165,7 @@ impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
             self.head.next = self.place.val().get_bits::<4>(37);
         }
         self.tail.next = 15.into();
-        if self.stage.sink_tlast.val() {
+        if self.stage.sink_last.val() {
             self.tail.next = self.place.val().get_bits::<4>(41);
         }
         for d in 0..self._lanes {
@@ -191,12 +191,12 @@ impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
         // In: the job at the first beat, the beat one cycle later.
         self.free.next = (self.aligner.line_ready.val() | !self.waiting.q.val())
             & (!self.first.val() | (self.aligner.job_ready.val() & (self.requests.q.val() != self.most.val())));
-        self.stage.sink_tready.next = self.free.val();
-        self.takes.next = self.stage.sink_tvalid.val() & self.free.val();
+        self.stage.sink_ready.next = self.free.val();
+        self.takes.next = self.stage.sink_valid.val() & self.free.val();
         self.starts.next = self.takes.val() & self.first.val();
         if self.aligner.line_ready.val() | !self.waiting.q.val() {
             self.waiting.d.next = self.takes.val();
-            self.data.d.next = self.stage.sink_tdata.val();
+            self.data.d.next = self.stage.sink_data.val();
             self.keep.d.next = self.lanes.value.val();
         }
         self.offset.next = bit_cast::<11, 26>(self.address.val() & self.in_line.val());
@@ -244,7 +244,7 @@ impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
         if self.starts.val() {
             self.requests.d.next = self.requests_now.val() + 1;
         }
-        self.drained.next = (self.requests.q.val() == 0) & !self.stage.sink_tvalid.val();
+        self.drained.next = (self.requests.q.val() == 0) & !self.stage.sink_valid.val();
 
         if self.reset.val() {
             self.waiting.d.next = false;

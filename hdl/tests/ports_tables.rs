@@ -135,7 +135,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "stream": hdl::stream::FrameIngress::<64, 8>::default(),
         "tlp_egress": hdl::tlp_egress::TlpEgress::<64>::default(),
         "tlp_ingress": hdl::tlp_ingress::TlpIngress::<64>::default(),
-        "tlp_stage": hdl::tlp_stage::TlpStage::<64, 128>::default(),
+        "skid_buffer": hdl::skid_buffer::SkidBuffer::<64, 128>::default(),
         "toeplitz": hdl::toeplitz::Toeplitz::<64, 95>::default(),
         "transmit": hdl::transmit::Transmit::<64, 8>::new(4),
         "transmit_sums": hdl::transmit_sums::TransmitSums::<64, 8>::default(),
