@@ -136,6 +136,8 @@ pub struct DmaIssue {
     turn_over: DFF<Bit>,
     is_short: Signal<Local, Bit>,
     offers: Signal<Local, Bit>,
+    /// It was offered in vain.
+    blocked: DFF<Bit>,
     accepted: Signal<Local, Bit>,
     finishes: Signal<Local, Bit>,
     /// The copy at hand goes back into the memory.
@@ -168,7 +170,7 @@ impl DmaIssue {
             request_length, request_id, read_was_ready, copy_was_ready, load, chooses, load_channel, load_slot, loaded,
             loaded_place, loaded_to_host, loaded_to_core, is_loaded, limit_log2, load_limit, load_place, work, channel,
             position, to_host, to_core, far_page, far_place, far_carry, near, remaining, limit, boundary, length, ends,
-            arrived, arrived_place, arrived_entry, turn_left, turn_over, is_short, offers, accepted, finishes, puts_back, takes,
+            arrived, arrived_place, arrived_entry, turn_left, turn_over, is_short, offers, blocked, accepted, finishes, puts_back, takes,
             far_sum, back
         }
     }
@@ -179,7 +181,7 @@ impl Logic for DmaIssue {
     fn update(&mut self) {
         dff_setup!(self, clock, read_was_ready, copy_was_ready, load, load_channel, loaded, work, channel, position);
         dff_setup!(self, clock, to_host, to_core, far_page, far_place, far_carry, near, remaining, limit, boundary);
-        dff_setup!(self, clock, length, ends, turn_left, turn_over, arrived, arrived_place, arrived_entry);
+        dff_setup!(self, clock, length, ends, turn_left, turn_over, blocked, arrived, arrived_place, arrived_entry);
         self.copies.clock.next = self.clock.val();
         self.turns.clock.next = self.clock.val();
         self.turns.reset.next = self.reset.val();
@@ -230,14 +232,18 @@ impl Logic for DmaIssue {
 
         // Cut a request off the copy at hand, offer it.
         self.is_short.next = self.remaining.q.val() <= bit_cast::<17, 13>(self.boundary.q.val());
-        self.offers.next = (self.work.q.val() == WorkStep::Offer) & !(self.is_loaded.val() & self.turn_over.q.val());
+        // The next copy has its turn when this one's is over or nobody took its request.
+        self.puts_back.next = (self.work.q.val() == WorkStep::Offer)
+            & self.is_loaded.val()
+            & (self.turn_over.q.val() | self.blocked.q.val());
+        self.offers.next = (self.work.q.val() == WorkStep::Offer) & !self.puts_back.val();
         self.read_valid.next = self.offers.val() & !self.to_host.q.val() & !self.to_core.q.val();
         self.copy_valid.next = self.offers.val() & (self.to_host.q.val() | self.to_core.q.val());
         self.accepted.next =
             (self.read_valid.val() & self.read_ready.val()) | (self.copy_valid.val() & self.copy_ready.val());
         self.finishes.next = (self.accepted.val() & self.ends.q.val())
             | ((self.work.q.val() == WorkStep::Cut) & !self.remaining.q.val().any());
-        self.puts_back.next = (self.work.q.val() == WorkStep::Offer) & !self.accepted.val() & self.is_loaded.val();
+        self.blocked.d.next = self.offers.val() & !self.accepted.val();
         self.takes.next = self.is_loaded.val() & ((self.work.q.val() == WorkStep::Idle) | self.puts_back.val());
         self.far_sum.next = bit_cast::<13, 12>(self.far_place.q.val()) + self.length.q.val();
         if self.work.q.val() == WorkStep::Cut {

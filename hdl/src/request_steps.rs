@@ -131,6 +131,14 @@ pub struct RequestSteps<const W: usize> {
     // The request under way, and the beat or piece of it that is next.
     busy: DFF<Bit>,
     action: DFF<Bits<3>>,
+    action_now: Signal<Local, Bits<3>>,
+    // What is done with it, if there is one.
+    writes_registers: DFF<Bit>,
+    reads_registers: DFF<Bit>,
+    writes_memory: DFF<Bit>,
+    reads_memory: DFF<Bit>,
+    answers: DFF<Bit>,
+    refuses: DFF<Bit>,
     address: DFF<Bits<26>>,
     left: DFF<Bits<11>>,
     offset: DFF<Bits<2>>,
@@ -145,12 +153,6 @@ pub struct RequestSteps<const W: usize> {
     refusals: DFF<Bit>,
     arriving: Signal<Local, Bits<JOB_BITS>>,
     accesses: Signal<Local, Bit>,
-    writes_registers: Signal<Local, Bit>,
-    reads_registers: Signal<Local, Bit>,
-    writes_memory: Signal<Local, Bit>,
-    reads_memory: Signal<Local, Bit>,
-    answers: Signal<Local, Bit>,
-    refuses: Signal<Local, Bit>,
     reads: Signal<Local, Bit>,
     /// DWs up to the next 128-byte boundary.
     room: Signal<Local, Bits<6>>,
@@ -201,7 +203,7 @@ impl<const W: usize> Default for RequestSteps<W> {
             access_ready, access_write, access_address, access_count, access_head, access_tail, access_data,
             write_valid, write_ready, write_first, write_last, write_void, write_address, write_dws, write_data,
             write_head, write_tail, read_valid, read_ready, read_address, read_dws, answer_valid, answer_ready, answer,
-            unsupported, busy, action, address, left, offset, bytes, head, tail, echo, data, first, last, is_void,
+            unsupported, busy, action, action_now, address, left, offset, bytes, head, tail, echo, data, first, last, is_void,
             refusals, arriving, accesses, writes_registers, reads_registers, writes_memory, reads_memory, answers,
             refuses, reads, room, fits, dws, beat_dws, step, head_now, tail_now, lower, lower_bits, made, done, finished
         }
@@ -213,15 +215,10 @@ impl<const W: usize> Logic for RequestSteps<W> {
     fn update(&mut self) {
         dff_setup!(self, clock, busy, action, address, left, offset, bytes, head, tail, echo);
         dff_setup!(self, clock, data, first, last, is_void, refusals);
+        dff_setup!(self, clock, writes_registers, reads_registers, writes_memory, reads_memory, answers, refuses);
 
-        self.writes_registers.next = self.busy.q.val() & (self.action.q.val() == self.write_registers.val());
-        self.reads_registers.next = self.busy.q.val() & (self.action.q.val() == self.read_registers.val());
-        self.writes_memory.next = self.busy.q.val() & (self.action.q.val() == self.write_memory.val());
-        self.reads_memory.next = self.busy.q.val() & (self.action.q.val() == self.read_memory.val());
-        self.refuses.next = self.busy.q.val() & (self.action.q.val() == self.refuse.val());
-        self.answers.next = self.busy.q.val() & (self.action.q.val() == self.just_answer.val());
-        self.reads.next = self.reads_registers.val() | self.reads_memory.val();
-        self.accesses.next = self.reads_registers.val() | self.writes_registers.val();
+        self.reads.next = self.reads_registers.q.val() | self.reads_memory.q.val();
+        self.accesses.next = self.reads_registers.q.val() | self.writes_registers.q.val();
 
         // How much of it: what is left, but not beyond the boundary, or beyond the beat.
         self.room.next = self.boundary.val() - bit_cast::<6, 26>(self.address.q.val() & 31);
@@ -245,13 +242,13 @@ impl<const W: usize> Logic for RequestSteps<W> {
 
         // Registers. A void beat writes nothing.
         self.access_valid.next =
-            self.accesses.val() & self.drained.val() & (self.answer_ready.val() | self.writes_registers.val());
-        self.access_write.next = self.writes_registers.val();
+            self.accesses.val() & self.drained.val() & (self.answer_ready.val() | self.writes_registers.q.val());
+        self.access_write.next = self.writes_registers.q.val();
         self.access_address.next = bit_cast::<18, 26>(self.address.q.val());
         self.access_count.next = self.dws.val();
         self.access_head.next = 15.into();
         self.access_tail.next = 15.into();
-        if self.writes_registers.val() {
+        if self.writes_registers.q.val() {
             self.access_count.next = self.beat_dws.val();
             self.access_head.next = self.head_now.val();
             self.access_tail.next = self.tail_now.val();
@@ -263,7 +260,7 @@ impl<const W: usize> Logic for RequestSteps<W> {
         self.access_data.next = self.data.q.val();
 
         // Writes to memory.
-        self.write_valid.next = self.writes_memory.val();
+        self.write_valid.next = self.writes_memory.q.val();
         self.write_first.next = self.first.q.val();
         self.write_last.next = self.last.q.val();
         self.write_void.next = self.is_void.q.val();
@@ -274,7 +271,7 @@ impl<const W: usize> Logic for RequestSteps<W> {
         self.write_tail.next = self.tail.q.val();
 
         // Reads from memory.
-        self.read_valid.next = self.reads_memory.val() & self.drained.val() & self.answer_ready.val();
+        self.read_valid.next = self.reads_memory.q.val() & self.drained.val() & self.answer_ready.val();
         self.read_address.next = self.address.q.val();
         self.read_dws.next = self.dws.val();
 
@@ -283,13 +280,13 @@ impl<const W: usize> Logic for RequestSteps<W> {
         self.lower.next.dw = self.address.q.val().get_bits::<5>(0);
         self.lower_bits.next = self.lower.val().into();
         self.made.next.source = self.from_nowhere.val();
-        self.made.next.refused = self.refuses.val();
+        self.made.next.refused = self.refuses.q.val();
         self.made.next.dws = 1.into();
-        if self.reads_registers.val() {
+        if self.reads_registers.q.val() {
             self.made.next.source = self.from_registers.val();
             self.made.next.dws = self.dws.val();
         }
-        if self.reads_memory.val() {
+        if self.reads_memory.q.val() {
             self.made.next.source = self.from_memory.val();
             self.made.next.dws = self.dws.val();
         }
@@ -298,30 +295,30 @@ impl<const W: usize> Logic for RequestSteps<W> {
         self.made.next.echo = self.echo.q.val();
         self.answer.next = self.made.val().into();
         self.answer_valid.next = self.drained.val()
-            & (self.answers.val()
-                | (self.refuses.val() & self.last.q.val())
-                | (self.reads_registers.val() & self.access_ready.val())
-                | (self.reads_memory.val() & self.read_ready.val()));
+            & (self.answers.q.val()
+                | (self.refuses.q.val() & self.last.q.val())
+                | (self.reads_registers.q.val() & self.access_ready.val())
+                | (self.reads_memory.q.val() & self.read_ready.val()));
 
         // Done with the beat or the piece.
         self.done.next = self.busy.q.val();
-        if self.writes_registers.val() {
+        if self.writes_registers.q.val() {
             self.done.next = self.drained.val() & self.access_ready.val();
         }
-        if self.writes_memory.val() {
+        if self.writes_memory.q.val() {
             self.done.next = self.write_ready.val();
         }
-        if self.reads_registers.val() {
+        if self.reads_registers.q.val() {
             self.done.next = self.drained.val() & self.access_ready.val() & self.answer_ready.val();
         }
-        if self.reads_memory.val() {
+        if self.reads_memory.q.val() {
             self.done.next = self.drained.val() & self.read_ready.val() & self.answer_ready.val();
         }
-        if self.answers.val() | (self.refuses.val() & self.last.q.val()) {
+        if self.answers.q.val() | (self.refuses.q.val() & self.last.q.val()) {
             self.done.next = self.drained.val() & self.answer_ready.val();
         }
         self.finished.next = self.done.val() & (!self.reads.val() | self.fits.val());
-        self.refusals.d.next = self.done.val() & self.refuses.val() & self.last.q.val() & !self.reset.val();
+        self.refusals.d.next = self.done.val() & self.refuses.q.val() & self.last.q.val() & !self.reset.val();
         self.unsupported.next = self.refusals.q.val();
 
         // On to the next one.
@@ -330,7 +327,7 @@ impl<const W: usize> Logic for RequestSteps<W> {
             self.step.next = self.beat.val();
         }
         // A refusal waits for the request's last beat, and says what the first one said.
-        if self.done.val() & !self.refuses.val() {
+        if self.done.val() & !self.refuses.q.val() {
             // A request lies within one memory, whatever its length.
             self.address.d.next = (self.address.q.val() & 0x3c0_0000)
                 | ((self.address.q.val() + bit_cast::<26, 6>(self.step.val())) & 0x3f_ffff);
@@ -340,14 +337,24 @@ impl<const W: usize> Logic for RequestSteps<W> {
         }
         self.job_ready.next = self.finished.val() | !self.busy.q.val();
         self.arriving.next = self.job.val();
+        self.action_now.next = self.action.q.val();
+        if self.job_first.val() {
+            self.action_now.next = self.arriving.val().get_bits::<3>(0);
+        }
         if self.finished.val() | !self.busy.q.val() {
+            self.action.d.next = self.action_now.val();
+            self.writes_registers.d.next = self.job_valid.val() & (self.action_now.val() == self.write_registers.val());
+            self.reads_registers.d.next = self.job_valid.val() & (self.action_now.val() == self.read_registers.val());
+            self.writes_memory.d.next = self.job_valid.val() & (self.action_now.val() == self.write_memory.val());
+            self.reads_memory.d.next = self.job_valid.val() & (self.action_now.val() == self.read_memory.val());
+            self.refuses.d.next = self.job_valid.val() & (self.action_now.val() == self.refuse.val());
+            self.answers.d.next = self.job_valid.val() & (self.action_now.val() == self.just_answer.val());
             self.busy.d.next = self.job_valid.val();
             self.data.d.next = self.job_data.val();
             self.first.d.next = self.job_first.val();
             self.last.d.next = self.job_last.val();
             self.is_void.d.next = self.job_void.val();
             if self.job_first.val() {
-                self.action.d.next = self.arriving.val().get_bits::<3>(0);
                 self.address.d.next = self.arriving.val().get_bits::<26>(3);
                 self.left.d.next = self.arriving.val().get_bits::<11>(29);
                 self.head.d.next = self.arriving.val().get_bits::<4>(40);
@@ -360,6 +367,12 @@ impl<const W: usize> Logic for RequestSteps<W> {
 
         if self.reset.val() {
             self.busy.d.next = false;
+            self.writes_registers.d.next = false;
+            self.reads_registers.d.next = false;
+            self.writes_memory.d.next = false;
+            self.reads_memory.d.next = false;
+            self.refuses.d.next = false;
+            self.answers.d.next = false;
         }
     }
 }

@@ -34,6 +34,8 @@ pub struct Stats {
     // Two copies: one port sweeps, the other answers the host.
     totals: Memory<64, 8>,
     shadow: Memory<64, 8>,
+    /// Events of the last cycle: whence they come is far away.
+    happened: Vec<DFF<Bit>>,
     events: Vec<DFF<Bits<8>>>,
     pending: Vec<DFF<Bits<15>>>,
     sweep: DFF<Bits<8>>,
@@ -68,6 +70,7 @@ impl Stats {
                 // A sum is written long before its counter is visited again; the host may as well see the old total.
                 totals: Memory::new(256, Collision::Discarded),
                 shadow: Memory::new(256, Collision::OldData),
+                happened: many(counters),
                 events: many(counters),
                 pending: many(of_bytes.len()),
                 last: Constant::new((counters as u64 - 1).to_bits()),
@@ -98,11 +101,13 @@ impl Logic for Stats {
         self.picked_index.d.next = self.sweep.q.val();
         for c in 0..self._counters {
             self.events[c].clock.next = self.clock.val();
-            self.events[c].d.next = self.events[c].q.val() + self.pulse[c].val();
+            self.happened[c].clock.next = self.clock.val();
+            self.happened[c].d.next = self.pulse[c].val() & !self.reset.val();
+            self.events[c].d.next = self.events[c].q.val() + self.happened[c].q.val();
             if self.sweep.q.val() == c.to_bits() {
                 self.picked_events.next = self.events[c].q.val();
                 self.events[c].d.next = 0.into();
-                if self.pulse[c].val() {
+                if self.happened[c].q.val() {
                     self.events[c].d.next = 1.into();
                 }
             }
