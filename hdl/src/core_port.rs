@@ -230,7 +230,8 @@ pub struct CorePort {
     send_words: Signal<Local, SendWords>,
     in_levels: Levels,
     out_levels: Levels,
-    error: Signal<Local, Bit>,
+    /// Something was refused in the last cycle.
+    error: DFF<Bit>,
     causes: Signal<Local, Causes>,
     takes: Signal<Local, Bit>,
     ring_index: Vec<Constant<Bits<4>>>,
@@ -375,7 +376,8 @@ impl Logic for CorePort {
             tx_refused,
             mfas_refused,
             dma_refused,
-            messages_refused
+            messages_refused,
+            error
         );
         self.registers.clock.next = self.clock.val();
         self.registers.reset.next = self.reset.val();
@@ -587,12 +589,12 @@ impl Logic for CorePort {
         if self.message_error.val() {
             self.messages_refused.d.next = self.messages_refused.q.val() + 1;
         }
-        self.error.next = self.rx_error.val()
+        self.error.d.next = self.rx_error.val()
             | self.tx_error.val()
             | self.mfa_refused.val()
             | self.dma_error.val()
             | self.message_error.val();
-        self.refused.next = self.error.val();
+        self.refused.next = self.error.q.val();
 
         // Interrupts.
         self.interrupts.clock.next = self.clock.val();
@@ -613,7 +615,7 @@ impl Logic for CorePort {
         self.causes.next.receive = self.posted.head_valid.val();
         self.causes.next.transmit = self.sent_valid.val();
         self.causes.next.dma = self.dma_done_valid.val();
-        self.causes.next.error = self.error.val();
+        self.causes.next.error = self.error.q.val();
         self.interrupts.cause.next = self.causes.val().into();
         self.registers.driven[10].next = bit_cast::<32, 8>(self.interrupts.status.val());
         self.core_irq.next = self.interrupts.irq.val();
@@ -630,6 +632,7 @@ impl Logic for CorePort {
             self.mfas_refused.d.next = 0.into();
             self.dma_refused.d.next = 0.into();
             self.messages_refused.d.next = 0.into();
+            self.error.d.next = false;
         }
     }
 }

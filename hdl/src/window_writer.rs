@@ -90,11 +90,14 @@ pub struct WindowWriter<const W: usize, const KEEP: usize> {
     takes: Signal<Local, Bit>,
     starts: Signal<Local, Bit>,
     free: Signal<Local, Bit>,
-    /// Card addresses of the next line of each request under way, the oldest first.
+    /// Card addresses of the next line of each request under way, in a ring.
     line: Vec<DFF<Bits<28>>>,
-    line_now: Vec<Signal<Local, Bits<28>>>,
+    oldest: DFF<Bits<2>>,
+    newest: DFF<Bits<2>>,
     requests: DFF<Bits<3>>,
-    requests_now: Signal<Local, Bits<3>>,
+    here: Signal<Local, Bits<28>>,
+    behind: Signal<Local, Bits<28>>,
+    moves: Signal<Local, Bit>,
     ends: Signal<Local, Bit>,
     new_line: Signal<Local, Bits<28>>,
     most: Constant<Bits<3>>,
@@ -114,7 +117,6 @@ impl<const W: usize, const KEEP: usize> Default for WindowWriter<W, KEEP> {
             Self {
                 enables: many(KEEP / 4),
                 line: many(REQUESTS),
-                line_now: many(REQUESTS),
                 most: Constant::new((REQUESTS as u64).to_bits()),
                 lane_bits: Constant::new((lanes.ilog2() as u64).to_bits()),
                 in_line: Constant::new((lanes - 1).to_bits()),
@@ -126,7 +128,7 @@ impl<const W: usize, const KEEP: usize> Default for WindowWriter<W, KEEP> {
             clock, reset, write_valid, write_ready, write_first, write_last, write_void, write_address, write_dws,
             write_data, write_head, write_tail, drained, memory_valid, memory_processor, memory_address, memory_data,
             memory_strobe, memory_grant, arriving, stage, place, first, address, dws, head, tail, lanes, aligner,
-            waiting, data, keep, offset, takes, starts, free, requests, requests_now, ends, new_line
+            waiting, data, keep, offset, takes, starts, free, oldest, newest, requests, here, behind, moves, ends, new_line
         }
     }
 }
@@ -134,7 +136,7 @@ impl<const W: usize, const KEEP: usize> Default for WindowWriter<W, KEEP> {
 impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, waiting, data, keep, requests);
+        dff_setup!(self, clock, waiting, data, keep, oldest, newest, requests);
         for i in 0..self._requests {
             self.line[i].clock.next = self.clock.val();
         }
@@ -215,39 +217,41 @@ impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
         self.memory_valid.next = self.aligner.beat_valid.val();
         self.memory_data.next = self.aligner.beat_data.val();
         self.memory_strobe.next = self.aligner.beat_keep.val();
-        self.memory_processor.next = self.line[0].q.val().get_bits::<4>(24);
-        self.memory_address.next = self.line[0].q.val().get_bits::<24>(0);
-        self.ends.next = self.memory_grant.val() & self.aligner.beat_valid.val() & self.aligner.beat_last.val();
+        self.here.next = 0.into();
         for i in 0..self._requests {
-            self.line_now[i].next = self.line[i].q.val();
-        }
-        self.line_now[0].next = self.line[0].q.val();
-        if self.memory_grant.val() & self.aligner.beat_valid.val() {
-            self.line_now[0].next =
-                (self.line[0].q.val() & 0xf00_0000) | ((self.line[0].q.val() + self.beat_bytes.val()) & 0xff_ffff);
-        }
-        self.requests_now.next = self.requests.q.val();
-        if self.ends.val() {
-            self.requests_now.next = self.requests.q.val() - 1;
-            for i in 1..self._requests {
-                self.line_now[i - 1].next = self.line[i].q.val();
+            if self.oldest.q.val() == i.to_bits() {
+                self.here.next = self.line[i].q.val();
             }
         }
+        self.memory_processor.next = self.here.val().get_bits::<4>(24);
+        self.memory_address.next = self.here.val().get_bits::<24>(0);
+        self.moves.next = self.memory_grant.val() & self.aligner.beat_valid.val();
+        self.ends.next = self.moves.val() & self.aligner.beat_last.val();
+        self.behind.next = (self.here.val() & 0xf00_0000) | ((self.here.val() + self.beat_bytes.val()) & 0xff_ffff);
         self.new_line.next = bit_cast::<28, 26>((self.address.val() | self.in_line.val()) ^ self.in_line.val()) << 2;
         for i in 0..self._requests {
-            self.line[i].d.next = self.line_now[i].val();
-            if self.starts.val() & (self.requests_now.val() == i.to_bits()) {
+            self.line[i].d.next = self.line[i].q.val();
+            if self.moves.val() & (self.oldest.q.val() == i.to_bits()) {
+                self.line[i].d.next = self.behind.val();
+            }
+            if self.starts.val() & (self.newest.q.val() == i.to_bits()) {
                 self.line[i].d.next = self.new_line.val();
             }
         }
-        self.requests.d.next = self.requests_now.val();
-        if self.starts.val() {
-            self.requests.d.next = self.requests_now.val() + 1;
+        self.oldest.d.next = self.oldest.q.val() + self.ends.val();
+        self.newest.d.next = self.newest.q.val() + self.starts.val();
+        if self.starts.val() & !self.ends.val() {
+            self.requests.d.next = self.requests.q.val() + 1;
+        }
+        if self.ends.val() & !self.starts.val() {
+            self.requests.d.next = self.requests.q.val() - 1;
         }
         self.drained.next = (self.requests.q.val() == 0) & !self.stage.sink_valid.val();
 
         if self.reset.val() {
             self.waiting.d.next = false;
+            self.oldest.d.next = 0.into();
+            self.newest.d.next = 0.into();
             self.requests.d.next = 0.into();
         }
     }
