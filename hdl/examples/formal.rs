@@ -18,10 +18,10 @@ fn main() {
     let designs = [
         emit(&mut Arbiter::new(5), "arbiter"),
         emit(&mut Queue::<8, 4, 5>::new(4), "queue"),
-        emit(&mut FrameRegion::new(256, true), "frame_region"),
+        emit(&mut FrameRegion::new(256), "frame_region"),
         emit(&mut FrameLedger::new(32), "frame_ledger"),
         emit(&mut MfaQueue::new(4), "mfa_queue"),
-        emit(&mut MfaPair::new(4, true), "mfa_pair"),
+        emit(&mut MfaPair::new(4), "mfa_pair"),
         emit(&mut MessageQueue::new(2), "message_queue"),
         emit(&mut InterruptController::default(), "interrupt_controller"),
     ];

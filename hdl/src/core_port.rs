@@ -27,7 +27,8 @@
 //! | `in_base`            | out | 18    | bits 23:6 of IN_BASE |
 //! | `in_size`            | out | 5     | IN_FRAME_SIZE |
 //! | `in_frames`          | out | 11    | IN_FRAMES |
-//! | `free_inbound`       | out | 1     | `mfa` is an empty frame for the host |
+//! | `free_inbound`       | out | 1     | `mfa` is an empty frame for the host, until it is taken |
+//! | `free_inbound_done`  | in  | 1     | it is taken |
 //! | `take_inbound`       | out | 1     | the message on show is taken |
 //! | `inbound_head`       | in  | 32    | IN_POST: the message on show, or all ones |
 //! | `in_free_level`      | in  | 11    | IN_LEVELS.FREE |
@@ -175,6 +176,7 @@ pub struct CorePort {
     pub in_size: Signal<Out, Bits<5>>,
     pub in_frames: Signal<Out, Bits<11>>,
     pub free_inbound: Signal<Out, Bit>,
+    pub free_inbound_done: Signal<In, Bit>,
     pub take_inbound: Signal<Out, Bit>,
     pub inbound_head: Signal<In, Bits<32>>,
     pub in_free_level: Signal<In, Bits<11>>,
@@ -347,7 +349,7 @@ impl CorePort {
             },
             clock, reset, index, core_valid, core_ready, core_write, core_addr, core_wdata, core_rvalid, core_rdata,
             core_irq, clock_time, buffer_valid, buffer_address, post_room, post, post_status, post_hash, send_push,
-            send_entry, send_room, sent_valid, sent, sent_take, in_base, in_size, in_frames, free_inbound, take_inbound,
+            send_entry, send_room, sent_valid, sent, sent_take, in_base, in_size, in_frames, free_inbound, free_inbound_done, take_inbound,
             inbound_head, in_free_level, in_post_level, command_waits, data_waits, take_outbound, take_outbound_done,
             outbound_mfa, post_outbound, post_outbound_done, mfa, out_free_level, out_post_level, out_base_high,
             out_size, mfa_refused, refused_mfa, ring, dma_push, dma_descriptor, dma_grant, dma_full, dma_room,
@@ -504,7 +506,8 @@ impl Logic for CorePort {
         self.sending.next.context = self.registers.value[16].val();
         self.message.next = self.sending.val().into();
         self.message_error.next = false;
-        self.held.next = (self.registers.read[18].val() & !self.take_outbound_done.val())
+        self.held.next = (self.registers.wrote[13].val() & !self.free_inbound_done.val())
+            | (self.registers.read[18].val() & !self.take_outbound_done.val())
             | (self.registers.wrote[19].val() & !self.post_outbound_done.val())
             | (self.registers.wrote[24].val() & !self.dma_grant.val() & !self.dma_full.val());
         for j in 0..16 {

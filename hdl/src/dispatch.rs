@@ -246,7 +246,7 @@ impl<const W: usize, const KEEP: usize> Logic for Dispatch<W, KEEP> {
         if self.beat_valid.val() {
             self.next_offset.d.next = self.offset.val() + self.beat_bytes.val();
         }
-        self.writes.next = self.beat_valid.val() & (self.beat_discard.val() != self.oversize.val()) & !self.reset.val();
+        self.writes.next = self.beat_valid.val() & (self.beat_discard.val() != self.oversize.val());
         self.wdata.d.next = self.beat_data.val();
         self.wstrb.d.next = self.beat_keep.val();
         for i in 0..self._processors {
@@ -259,7 +259,7 @@ impl<const W: usize, const KEEP: usize> Logic for Dispatch<W, KEEP> {
         self.mem_wstrb.next = self.wstrb.q.val();
 
         // Post, or use the buffer again.
-        self.ends.next = self.beat_valid.val() & self.beat_last.val() & !self.reset.val();
+        self.ends.next = self.beat_valid.val() & self.beat_last.val();
         self.good.next = self.beat_discard.val() == 0;
         for i in 0..self._processors {
             self.post[i].next = self.ends.val() & self.good.val() & self.gets[i].val();
@@ -310,6 +310,13 @@ impl<const W: usize, const KEEP: usize> Logic for Dispatch<W, KEEP> {
             self.bytes[i + 1].next = 0.into();
             if self.ended.q.val() & self.ended_gets[i].q.val() {
                 self.bytes[i + 1].next = bit_cast::<15, 14>(self.ended_length.q.val());
+            }
+        }
+
+        if self.reset.val() {
+            self.ended.d.next = false;
+            for i in 0..self._processors {
+                self.wvalid[i].d.next = false;
             }
         }
     }

@@ -7,63 +7,69 @@
 //! not start in the memory of the region's processor (address bits 31:24) is refused whatever the registers say. In an outbound region
 //! addresses are compared modulo 2^32, as I2O's MFA is the low word of a host address.
 //!
-//! | port     | dir | width | meaning                                                                                     |
-//! |----------|-----|-------|---------------------------------------------------------------------------------------------|
-//! | `base`   | in  | 26    | bits 31:6 of the first frame's address                                                      |
-//! | `size`   | in  | 5     | log2 of the bytes of a frame; below 6 counts as 6 (64 bytes, I2O's minimum), above 16 as 16 |
-//! | `frames` | in  | 11    | frames of the region; those from `depth` on are refused                                     |
-//! | `mfa`    | in  | 32    | the address to check                                                                        |
-//! | `good`   | out | 1     | it is the start of a frame                                                                  |
-//! | `index`  | out | 10    | the frame's number                                                                          |
+//! | port      | dir | width | meaning                                                                                     |
+//! |-----------|-----|-------|---------------------------------------------------------------------------------------------|
+//! | `inbound` | in  | 1     | the region is inbound                                                                       |
+//! | `base`    | in  | 26    | bits 31:6 of the first frame's address                                                      |
+//! | `size`    | in  | 5     | log2 of the bytes of a frame; below 6 counts as 6 (64 bytes, I2O's minimum), above 16 as 16 |
+//! | `frames`  | in  | 11    | frames of the region; those from `depth` on are refused                                     |
+//! | `mfa`     | in  | 32    | the address to check                                                                        |
+//! | `good`    | out | 1     | it is the start of a frame                                                                  |
+//! | `index`   | out | 10    | the frame's number                                                                          |
 //!
-//! Latency: [`LATENCY`] cycles from `mfa`; two more from the settings, which are meant to change only while no MFA is under way.
-//! Throughput: one MFA per cycle. Never stalls. Nothing is reset.
+//! Latency: [`LATENCY`] cycles. Throughput: one MFA per cycle, each in its own region. Never stalls. Nothing is reset.
 //! Implements: ¶69.4.
 
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
-/// Cycles from `mfa` to `good` and `index`: subtract, shift, compare.
-pub const LATENCY: usize = 3;
+/// Cycles from `mfa` to `good` and `index`: register, subtract, shift, compare.
+pub const LATENCY: usize = 4;
 
 /// See the module's page.
 #[derive(LogicBlock)]
 pub struct FrameRegion {
     pub clock: Signal<In, Clock>,
+    pub inbound: Signal<In, Bit>,
     pub base: Signal<In, Bits<26>>,
     pub size: Signal<In, Bits<5>>,
     pub frames: Signal<In, Bits<11>>,
     pub mfa: Signal<In, Bits<32>>,
     pub good: Signal<Out, Bit>,
     pub index: Signal<Out, Bits<10>>,
-    // The settings, ready for use.
-    shift: DFF<Bits<4>>,
-    low_mask: DFF<Bits<10>>,
-    high_mask: DFF<Bits<16>>,
-    count: DFF<Bits<11>>,
+    // The question.
+    is_inbound: DFF<Bit>,
+    first: DFF<Bits<26>>,
+    log2: DFF<Bits<5>>,
+    amount: DFF<Bits<11>>,
+    address: DFF<Bits<32>>,
     // Behind the base.
     page_good: DFF<Bit>,
     low_good: DFF<Bit>,
     offset: DFF<Bits<26>>,
+    scale: Signal<Local, Bits<4>>,
+    shift: DFF<Bits<4>>,
+    low_mask: DFF<Bits<10>>,
+    high_mask: DFF<Bits<16>>,
+    count: DFF<Bits<11>>,
     // In frames.
     start: DFF<Bit>,
     number: DFF<Bits<10>>,
+    limit: DFF<Bits<11>>,
     accepted: DFF<Bit>,
     found: DFF<Bits<10>>,
-    inbound: Constant<Bit>,
     depth: Constant<Bits<11>>,
 }
 
 impl FrameRegion {
-    /// A region of at most `depth` frames (a power of two, 16 to 1024), `inbound` or outbound.
-    pub fn new(depth: usize, inbound: bool) -> Self {
+    /// For regions of at most `depth` frames: a power of two, 16 to 1024.
+    pub fn new(depth: usize) -> Self {
         block! {
             Self {
-                inbound: Constant::new(inbound),
                 depth: Constant::new((depth as u64).to_bits()),
             },
-            clock, base, size, frames, mfa, good, index, shift, low_mask, high_mask, count, page_good, low_good, offset,
-            start, number, accepted, found
+            clock, inbound, base, size, frames, mfa, good, index, is_inbound, first, log2, amount, address, page_good,
+            low_good, offset, scale, shift, low_mask, high_mask, count, start, number, limit, accepted, found
         }
     }
 }
@@ -71,36 +77,44 @@ impl FrameRegion {
 impl Logic for FrameRegion {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, shift, low_mask, high_mask, count);
-        dff_setup!(self, clock, page_good, low_good, offset, start, number, accepted, found);
+        dff_setup!(self, clock, is_inbound, first, log2, amount, address);
+        dff_setup!(self, clock, page_good, low_good, offset, shift, low_mask, high_mask, count);
+        dff_setup!(self, clock, start, number, limit, accepted, found);
 
-        self.shift.d.next = (self.size.val() - 6).get_bits::<4>(0);
-        if self.size.val() < 6 {
-            self.shift.d.next = 0.into();
+        self.is_inbound.d.next = self.inbound.val();
+        self.first.d.next = self.base.val();
+        self.log2.d.next = self.size.val();
+        self.amount.d.next = self.frames.val();
+        self.address.d.next = self.mfa.val();
+
+        self.scale.next = (self.log2.q.val() - 6).get_bits::<4>(0);
+        if self.log2.q.val() < 6 {
+            self.scale.next = 0.into();
         }
-        if self.size.val() > 16 {
-            self.shift.d.next = 10.into();
+        if self.log2.q.val() > 16 {
+            self.scale.next = 10.into();
         }
-        self.low_mask.d.next = (bits::<10>(1) << self.shift.q.val()) - 1;
-        self.high_mask.d.next = !((bits::<16>(1) << self.shift.q.val()) - 1);
-        self.count.d.next = self.frames.val();
-        if self.frames.val() > self.depth.val() {
+        self.shift.d.next = self.scale.val();
+        self.low_mask.d.next = (bits::<10>(1) << self.scale.val()) - 1;
+        self.high_mask.d.next = !((bits::<16>(1) << self.scale.val()) - 1);
+        self.count.d.next = self.amount.q.val();
+        if self.amount.q.val() > self.depth.val() {
             self.count.d.next = self.depth.val();
         }
-
         self.page_good.d.next =
-            !self.inbound.val() | (self.mfa.val().get_bits::<8>(24) == self.base.val().get_bits::<8>(18));
-        self.low_good.d.next =
-            (self.mfa.val().get_bits::<4>(2) == 0) & (self.inbound.val() | (self.mfa.val().get_bits::<2>(0) == 0));
-        self.offset.d.next = self.mfa.val().get_bits::<26>(6) - self.base.val();
+            !self.is_inbound.q.val() | (self.address.q.val().get_bits::<8>(24) == self.first.q.val().get_bits::<8>(18));
+        self.low_good.d.next = (self.address.q.val().get_bits::<4>(2) == 0)
+            & (self.is_inbound.q.val() | (self.address.q.val().get_bits::<2>(0) == 0));
+        self.offset.d.next = self.address.q.val().get_bits::<26>(6) - self.first.q.val();
 
         self.start.d.next = self.page_good.q.val()
             & self.low_good.q.val()
             & !(self.offset.q.val().get_bits::<10>(0) & self.low_mask.q.val()).any()
             & !(self.offset.q.val().get_bits::<16>(10) & self.high_mask.q.val()).any();
         self.number.d.next = (self.offset.q.val() >> self.shift.q.val()).get_bits::<10>(0);
+        self.limit.d.next = self.count.q.val();
 
-        self.accepted.d.next = self.start.q.val() & (bit_cast::<11, 10>(self.number.q.val()) < self.count.q.val());
+        self.accepted.d.next = self.start.q.val() & (bit_cast::<11, 10>(self.number.q.val()) < self.limit.q.val());
         self.found.d.next = self.number.q.val();
         self.good.next = self.accepted.q.val();
         self.index.next = self.found.q.val();
@@ -122,12 +136,11 @@ mod tests {
     }
 
     /// The number of the frame that starts at each MFA, one MFA a cycle.
-    fn indices(dut: &mut FrameRegion, (base, size, frames): Region, mfas: &[u32]) -> Vec<Option<u64>> {
+    fn indices(dut: &mut FrameRegion, inbound: bool, (base, size, frames): Region, mfas: &[u32]) -> Vec<Option<u64>> {
+        dut.inbound.next = inbound;
         dut.base.next = u64::from(base >> 6).to_bits();
         dut.size.next = u64::from(size).to_bits();
         dut.frames.next = u64::from(frames).to_bits();
-        clock(dut);
-        clock(dut);
         let padded = mfas.iter().copied().chain([0; LATENCY - 1]);
         let answers = padded.map(|mfa| {
             dut.mfa.next = u64::from(mfa).to_bits();
@@ -148,8 +161,8 @@ mod tests {
     }
 
     fn compare(inbound: bool, depth: u32, region: Region, mfas: &[u32]) -> usize {
-        let mut dut = FrameRegion::new(depth as usize, inbound);
-        let found = indices(&mut dut, region, mfas);
+        let mut dut = FrameRegion::new(depth as usize);
+        let found = indices(&mut dut, inbound, region, mfas);
         assert_eq!(found.len(), mfas.len());
         for (mfa, found) in mfas.iter().zip(&found) {
             assert_eq!(*found, expected(inbound, depth, region, *mfa), "{mfa:#x} in {region:x?}, inbound {inbound}");
@@ -175,6 +188,30 @@ mod tests {
             }
         }
         assert!(good > 200, "{good} good ones");
+    }
+
+    #[test]
+    fn each_question_is_about_its_own_region() {
+        let mut dut = FrameRegion::new(16);
+        let regions = [(true, (0x0100_0040, 6, 5)), (false, (0x8765_4000, 9, 16)), (true, (0x0200_0000, 12, 16))];
+        let (mut due, mut good) = (std::collections::VecDeque::new(), 0);
+        for n in 0..300u32 {
+            let (inbound, (base, size, frames)) = regions[n as usize % 3];
+            let mfa = base + ((n % 17) << size) + 32 * u32::from(n % 7 == 0);
+            dut.inbound.next = inbound;
+            dut.base.next = u64::from(base >> 6).to_bits();
+            dut.size.next = u64::from(size).to_bits();
+            dut.frames.next = u64::from(frames).to_bits();
+            dut.mfa.next = u64::from(mfa).to_bits();
+            due.push_back(expected(inbound, 16, (base, size, frames), mfa));
+            clock(&mut dut);
+            if due.len() == LATENCY {
+                let found = dut.good.val().then(|| dut.index.val().to_u64());
+                assert_eq!(found, due.pop_front().expect("a question"), "cycle {n}");
+                good += usize::from(found.is_some());
+            }
+        }
+        assert!(good > 150, "{good} good ones");
     }
 
     #[test]

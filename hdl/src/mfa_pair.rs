@@ -8,16 +8,18 @@
 //! |------------------|-----|-------|----------------------------------------------------------------|
 //! | `base`           | in  | 26    | bits 31:6 of the first frame's address                         |
 //! | `size`           | in  | 5     | log2 of the bytes of a frame, as in [`crate::frame_region`]    |
-//! | `frames`         | in  | 11    | frames of the region                                           |
-//! | `give`           | in  | 1     | the filler hands in the empty frame `give_mfa`                 |
-//! | `give_mfa`       | in  | 32    | its address                                                    |
+//! | `give`           | in  | 1     | the filler hands in an empty frame                             |
+//! | `give_good`      | in  | 1     | [`frame_region::LATENCY`] cycles later: it is a frame          |
+//! | `give_frame`     | in  | 10    | with it: this one                                              |
 //! | `give_refused`   | out | 1     | the frame given [`frame_gate::LATENCY`] cycles ago is refused  |
 //! | `take_posted`    | in  | 1     | the filler takes `posted`; not in a cycle with `give`          |
 //! | `posted`         | out | 32    | the oldest posted frame, 0xFFFFFFFF if there is none           |
 //! | `take_free`      | in  | 1     | the poster takes `free`; not in a cycle with `post`            |
 //! | `free`           | out | 32    | the oldest free frame, 0xFFFFFFFF if there is none             |
-//! | `post`           | in  | 1     | the poster hands in the filled frame `post_mfa`                |
-//! | `post_mfa`       | in  | 32    | its address                                                    |
+//! | `post`           | in  | 1     | the poster hands in a filled frame                             |
+//! | `post_kind`      | in  | 2     | the low two bits of its address                                |
+//! | `post_good`      | in  | 1     | [`frame_region::LATENCY`] cycles later: it is a frame          |
+//! | `post_frame`     | in  | 10    | with it: this one                                              |
 //! | `post_refused`   | out | 1     | the frame posted [`frame_gate::LATENCY`] cycles ago is refused |
 //! | `free_level`     | out | 11    | free frames that can be taken                                  |
 //! | `free_arrived`   | out | 1     | `free_level` has just grown by a frame                         |
@@ -45,16 +47,18 @@ pub struct MfaPair {
     pub reset: Signal<In, Bit>,
     pub base: Signal<In, Bits<26>>,
     pub size: Signal<In, Bits<5>>,
-    pub frames: Signal<In, Bits<11>>,
     pub give: Signal<In, Bit>,
-    pub give_mfa: Signal<In, Bits<32>>,
+    pub give_good: Signal<In, Bit>,
+    pub give_frame: Signal<In, Bits<10>>,
     pub give_refused: Signal<Out, Bit>,
     pub take_posted: Signal<In, Bit>,
     pub posted: Signal<Out, Bits<32>>,
     pub take_free: Signal<In, Bit>,
     pub free: Signal<Out, Bits<32>>,
     pub post: Signal<In, Bit>,
-    pub post_mfa: Signal<In, Bits<32>>,
+    pub post_kind: Signal<In, Bits<2>>,
+    pub post_good: Signal<In, Bit>,
+    pub post_frame: Signal<In, Bits<10>>,
     pub post_refused: Signal<Out, Bit>,
     pub free_level: Signal<Out, Bits<11>>,
     pub free_arrived: Signal<Out, Bit>,
@@ -69,17 +73,17 @@ pub struct MfaPair {
 }
 
 impl MfaPair {
-    /// For at most `depth` frames (a power of two, 16 to 1024) of an inbound or an outbound region.
-    pub fn new(depth: usize, inbound: bool) -> Self {
+    /// For at most `depth` frames: a power of two, 16 to 1024.
+    pub fn new(depth: usize) -> Self {
         block! {
             Self {
-                filler: FrameGate::new(depth, inbound, Side::Filler),
+                filler: FrameGate::new(depth, Side::Filler),
                 free_frames: MfaQueue::new(depth),
-                poster: FrameGate::new(depth, inbound, Side::Poster),
+                poster: FrameGate::new(depth, Side::Poster),
                 posted_frames: MfaQueue::new(depth),
             },
-            clock, reset, base, size, frames, give, give_mfa, give_refused, take_posted, posted, take_free, free, post,
-            post_mfa, post_refused, free_level, free_arrived, posted_level, posted_arrived, commands, datas
+            clock, reset, base, size, give, give_good, give_frame, give_refused, take_posted, posted, take_free, free, post,
+            post_kind, post_good, post_frame, post_refused, free_level, free_arrived, posted_level, posted_arrived, commands, datas
         }
     }
 }
@@ -95,19 +99,15 @@ impl Logic for MfaPair {
         self.poster.reset.next = self.reset.val();
         self.posted_frames.clock.next = self.clock.val();
         self.posted_frames.reset.next = self.reset.val();
-        self.filler.base.next = self.base.val();
-        self.filler.size.next = self.size.val();
-        self.filler.frames.next = self.frames.val();
         self.free_frames.base.next = self.base.val();
         self.free_frames.size.next = self.size.val();
-        self.poster.base.next = self.base.val();
-        self.poster.size.next = self.size.val();
-        self.poster.frames.next = self.frames.val();
         self.posted_frames.base.next = self.base.val();
         self.posted_frames.size.next = self.size.val();
 
         self.filler.hand.next = self.give.val();
-        self.filler.mfa.next = self.give_mfa.val();
+        self.filler.kind.next = 0.into();
+        self.filler.good.next = self.give_good.val();
+        self.filler.frame.next = self.give_frame.val();
         self.give_refused.next = self.filler.refused.val();
         self.free_frames.push.next = self.filler.accepted.val();
         self.free_frames.push_index.next = self.filler.index.val();
@@ -119,11 +119,13 @@ impl Logic for MfaPair {
         self.poster.take_index.next = self.free_frames.head_index.val();
 
         self.poster.hand.next = self.post.val();
-        self.poster.mfa.next = self.post_mfa.val();
+        self.poster.kind.next = self.post_kind.val();
+        self.poster.good.next = self.post_good.val();
+        self.poster.frame.next = self.post_frame.val();
         self.post_refused.next = self.poster.refused.val();
         self.posted_frames.push.next = self.poster.accepted.val();
         self.posted_frames.push_index.next = self.poster.index.val();
-        self.posted_frames.push_kind.next = self.poster.kind.val();
+        self.posted_frames.push_kind.next = self.poster.index_kind.val();
 
         self.posted_frames.take.next = self.take_posted.val();
         self.posted.next = self.posted_frames.head.val();

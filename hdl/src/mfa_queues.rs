@@ -32,8 +32,9 @@
 //! | `post_ready`            | out | 1     | the request is taken up                                                                    |
 //! | `post_done`             | out | 1     | the verdict, [`POST_LATENCY`] cycles behind `post_ready`; reset value 0                    |
 //! | `post_refused`          | out | 1     | with `post_done`: the frame was not the poster's                                           |
-//! | `core_free_inbound_i`   | in  | 1     | processor i frees the inbound frame `core_wdata_i`                                         |
-//! | `core_take_inbound_i`   | in  | 1     | processor i takes `inbound_head_i`; not in a cycle with `core_free_inbound_i`              |
+//! | `core_free_inbound_i`   | in  | 1     | processor i frees the inbound frame `core_wdata_i`; both stay until granted                |
+//! | `core_free_grant_i`     | out | 1     | the frame is taken up                                                                      |
+//! | `core_take_inbound_i`   | in  | 1     | processor i takes `inbound_head_i`; at most one of a processor's strobes is high           |
 //! | `inbound_head_i`        | out | 32    | the oldest frame posted to processor i, 0xFFFFFFFF if there is none                        |
 //! | `core_take_outbound_i`  | in  | 1     | processor i wants a free outbound frame; stays high until granted                          |
 //! | `core_outbound_grant_i` | out | 1     | `core_outbound_mfa` is it                                                                  |
@@ -56,8 +57,8 @@
 //! | `core_refused_mfa_i`    | out | 32    | which                                                                                      |
 //!
 //! Latency: a frame can be taken [`LATENCY`] cycles after a processor's or the DMA's request was taken up, one more after the host's
-//! strobe. Throughput: one operation of the host per cycle; one per processor and cycle inbound, one of all processors per cycle
-//! outbound, one of a single processor every second cycle. Grants go round. Only what is held until granted waits. Reset empties all
+//! strobe. Throughput: one operation of the host per cycle; one inbound take per processor and cycle; of all else one of all processors
+//! per cycle, one of a single processor every second cycle. Grants go round. Only what is held until granted waits. Reset empties all
 //! queues and forgets who holds what; it must last `depth` / 4 cycles. The settings of a region may change only while none of its frames
 //! is in a queue: the numbers kept there would turn into other addresses.
 //! Implements: ¶69.2 to ¶69.7.
@@ -68,6 +69,7 @@ use rust_hdl_widgets::prelude::*;
 use crate::arbiter::Arbiter;
 use crate::delay_line::DelayLine;
 use crate::frame_gate;
+use crate::frame_region::FrameRegion;
 use crate::many;
 use crate::mfa_pair::{self, MfaPair};
 
@@ -107,6 +109,7 @@ pub struct MfaQueues {
     pub post_done: Signal<Out, Bit>,
     pub post_refused: Signal<Out, Bit>,
     pub core_free_inbound: Vec<Signal<In, Bit>>,
+    pub core_free_grant: Vec<Signal<Out, Bit>>,
     pub core_take_inbound: Vec<Signal<In, Bit>>,
     pub inbound_head: Vec<Signal<Out, Bits<32>>>,
     pub core_take_outbound: Vec<Signal<In, Bit>>,
@@ -130,6 +133,17 @@ pub struct MfaQueues {
     pub core_refused_mfa: Vec<Signal<Out, Bits<32>>>,
     inbound: Vec<MfaPair>,
     outbound: MfaPair,
+    // Whose frame it is that the host's side hands in, and that the processors' does.
+    host_region: FrameRegion,
+    card_region: FrameRegion,
+    first_of: Vec<Signal<Local, Bits<26>>>,
+    in_settings: Vec<Signal<Local, Bits<43>>>,
+    out_settings: Signal<Local, Settings>,
+    host_posts: Vec<Signal<Local, Bit>>,
+    host_selected: Vec<Signal<Local, Bits<43>>>,
+    card_selected: Vec<Signal<Local, Bits<43>>>,
+    host_settings: Signal<Local, Bits<43>>,
+    card_settings: Signal<Local, Bits<43>>,
     // The host's request.
     takes_inbound: DFF<Bit>,
     takes_outbound: DFF<Bit>,
@@ -157,32 +171,45 @@ pub struct MfaQueues {
     refused: DFF<Bit>,
     refused_mfa: DFF<Bits<32>>,
     refused_page: DFF<Bits<4>>,
-    // The outbound pair's other side: requester 0 is the DMA, i + 1 processor i.
+    // The processors' side: requester 0 is the DMA, i + 1 processor i.
     arbiter: Arbiter,
     granted: Vec<DFF<Bit>>,
-    /// Whether processor i takes or posts.
+    /// Whether processor i takes, or hands in an inbound frame; else it posts.
     granted_takes: Vec<DFF<Bit>>,
+    granted_frees: Vec<DFF<Bit>>,
     from_core: Vec<Signal<Local, Bits<32>>>,
     takes_free: Signal<Local, Bit>,
     posts: Signal<Local, Bit>,
-    posted_mfa: Signal<Local, Bits<32>>,
+    given_mfa: Signal<Local, Bits<32>>,
     core_takes: Vec<Signal<Local, Bit>>,
     core_posts: Vec<Signal<Local, Bit>>,
+    core_frees: Vec<Signal<Local, Bit>>,
     dma_posts: Signal<Local, Bit>,
     dma_posted: DelayLine<1>,
     done: DFF<Bit>,
     done_refused: DFF<Bit>,
-    // Each processor's own verdicts.
-    /// The address, and above it whether it was posted outbound.
-    core_tags: Vec<DelayLine<33>>,
+    // The processors' verdicts.
+    core_posted: Vec<DelayLine<1>>,
+    given: DelayLine<32>,
     core_failed: Vec<DFF<Bit>>,
-    core_failed_mfa: Vec<DFF<Bits<32>>>,
+    failed_mfa: DFF<Bits<32>>,
     processors: Constant<Bits<5>>,
     processor_number: Vec<Constant<Bits<4>>>,
+    /// Of [`Settings`].
+    inbound_bit: Constant<Bits<43>>,
     /// Bits 31:6 of the address of its memory.
     processor_base: Vec<Constant<Bits<26>>>,
     _processors: usize,
     _requesters: usize,
+}
+
+/// Where a region lies.
+#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
+struct Settings {
+    base: Bits<26>,
+    size: Bits<5>,
+    frames: Bits<11>,
+    inbound: Bit,
 }
 
 /// What is remembered of a frame that is handed in through the host's ports.
@@ -204,6 +231,7 @@ impl MfaQueues {
                 in_size: many(processors),
                 in_frames: many(processors),
                 core_free_inbound: many(processors),
+                core_free_grant: many(processors),
                 core_take_inbound: many(processors),
                 inbound_head: many(processors),
                 core_take_outbound: many(processors),
@@ -218,21 +246,31 @@ impl MfaQueues {
                 in_datas: many(processors),
                 core_refused: many(processors),
                 core_refused_mfa: many(processors),
-                inbound: (0..processors).map(|_| MfaPair::new(depth, true)).collect(),
-                outbound: MfaPair::new(depth, false),
+                inbound: (0..processors).map(|_| MfaPair::new(depth)).collect(),
+                outbound: MfaPair::new(depth),
+                host_region: FrameRegion::new(depth),
+                card_region: FrameRegion::new(depth),
+                first_of: many(processors),
+                in_settings: many(processors),
+                inbound_bit: Constant::new((1u64 << 42).to_bits()),
+                host_posts: many(processors),
+                host_selected: many(processors),
+                card_selected: many(processors),
                 page_is: many(processors),
                 from_page: many(processors),
                 tags: DelayLine::new(frame_gate::LATENCY),
                 arbiter: Arbiter::new(processors + 1),
                 granted: many(processors + 1),
                 granted_takes: many(processors),
+                granted_frees: many(processors),
                 from_core: many(processors),
                 core_takes: many(processors),
                 core_posts: many(processors),
+                core_frees: many(processors),
                 dma_posted: DelayLine::new(frame_gate::LATENCY),
-                core_tags: (0..processors).map(|_| DelayLine::new(frame_gate::LATENCY)).collect(),
+                core_posted: (0..processors).map(|_| DelayLine::new(frame_gate::LATENCY)).collect(),
+                given: DelayLine::new(frame_gate::LATENCY),
                 core_failed: many(processors),
-                core_failed_mfa: many(processors),
                 processors: Constant::new((processors as u64).to_bits()),
                 processor_base: (0..processors as u64).map(|i| Constant::new((i << 18).to_bits())).collect(),
                 processor_number: (0..processors as u64).map(|i| Constant::new(i.to_bits())).collect(),
@@ -244,8 +282,8 @@ impl MfaQueues {
             post_ready, post_done, post_refused, core_outbound_mfa, out_free_level, out_post_level, out_post_event,
             host_refused, host_refused_mfa, host_refused_page, takes_inbound, takes_outbound, posts_inbound,
             frees_outbound, page, exists, wdata, host_busy, inverse, read, posts_for_host, handed_mfa, handed_page,
-            nowhere, tag, judged, not_accepted, refused, refused_mfa, refused_page, takes_free, posts, posted_mfa,
-            dma_posts, done, done_refused
+            nowhere, tag, judged, not_accepted, refused, refused_mfa, refused_page, takes_free, posts, given_mfa,
+            dma_posts, done, done_refused, out_settings, host_settings, card_settings, failed_mfa
         }
     }
 }
@@ -254,20 +292,22 @@ impl Logic for MfaQueues {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, takes_inbound, takes_outbound, posts_inbound, frees_outbound, page, exists, wdata);
-        dff_setup!(self, clock, read, refused, refused_mfa, refused_page, done, done_refused);
+        dff_setup!(self, clock, read, refused, refused_mfa, refused_page, done, done_refused, failed_mfa);
         self.outbound.clock.next = self.clock.val();
         self.outbound.reset.next = self.reset.val();
         self.arbiter.clock.next = self.clock.val();
         self.arbiter.reset.next = self.reset.val();
         self.tags.clock.next = self.clock.val();
         self.dma_posted.clock.next = self.clock.val();
+        self.given.clock.next = self.clock.val();
         for i in 0..self._processors {
             self.page_is[i].clock.next = self.clock.val();
-            self.core_tags[i].clock.next = self.clock.val();
+            self.core_posted[i].clock.next = self.clock.val();
             self.core_failed[i].clock.next = self.clock.val();
             self.granted_takes[i].clock.next = self.clock.val();
             self.granted_takes[i].d.next = self.core_take_outbound[i].val();
-            self.core_failed_mfa[i].clock.next = self.clock.val();
+            self.granted_frees[i].clock.next = self.clock.val();
+            self.granted_frees[i].d.next = self.core_free_inbound[i].val();
             self.inbound[i].clock.next = self.clock.val();
             self.inbound[i].reset.next = self.reset.val();
         }
@@ -328,7 +368,8 @@ impl Logic for MfaQueues {
         self.arbiter.request[0].next = self.post_valid.val() & self.post_outbound.val() & !self.granted[0].q.val();
         for i in 0..self._processors {
             self.arbiter.request[i + 1].next =
-                (self.core_take_outbound[i].val() | self.core_post_outbound[i].val()) & !self.granted[i + 1].q.val();
+                (self.core_take_outbound[i].val() | self.core_post_outbound[i].val() | self.core_free_inbound[i].val())
+                    & !self.granted[i + 1].q.val();
         }
         self.arbiter.advance.next = self.arbiter.any.val();
         for r in 0..self._requesters {
@@ -339,13 +380,16 @@ impl Logic for MfaQueues {
         self.post_ready.next = self.posts_for_host.val() | self.dma_posts.val();
         self.takes_free.next = false;
         self.posts.next = self.dma_posts.val();
-        self.posted_mfa.next = 0.into();
+        self.given_mfa.next = 0.into();
         if self.granted[0].q.val() {
-            self.posted_mfa.next = self.post_mfa.val();
+            self.given_mfa.next = self.post_mfa.val();
         }
         for i in 0..self._processors {
             self.core_takes[i].next = self.granted[i + 1].q.val() & self.granted_takes[i].q.val();
-            self.core_posts[i].next = self.granted[i + 1].q.val() & !self.granted_takes[i].q.val();
+            self.core_frees[i].next = self.granted[i + 1].q.val() & self.granted_frees[i].q.val();
+            self.core_posts[i].next =
+                self.granted[i + 1].q.val() & !self.granted_takes[i].q.val() & !self.granted_frees[i].q.val();
+            self.core_free_grant[i].next = self.core_frees[i].val();
             self.core_outbound_grant[i].next = self.core_takes[i].val();
             self.core_post_grant[i].next = self.core_posts[i].val();
             self.from_core[i].next = 0.into();
@@ -354,35 +398,85 @@ impl Logic for MfaQueues {
             }
             self.takes_free.next = self.takes_free.val() | self.core_takes[i].val();
             self.posts.next = self.posts.val() | self.core_posts[i].val();
-            self.posted_mfa.next = self.posted_mfa.val() | self.from_core[i].val();
+            self.given_mfa.next = self.given_mfa.val() | self.from_core[i].val();
         }
+
+        // Whose frames they should be. Where nothing is selected no frame is good.
+        self.out_settings.next.base = self.out_base.val();
+        self.out_settings.next.size = self.out_size.val();
+        self.out_settings.next.frames = self.out_frames.val();
+        self.out_settings.next.inbound = false;
+        self.host_settings.next = 0.into();
+        if self.frees_outbound.q.val() {
+            self.host_settings.next = self.out_settings.val().into();
+        }
+        self.card_settings.next = self.out_settings.val().into();
+        for i in 0..self._processors {
+            if self.core_frees[i].val() {
+                self.card_settings.next = 0.into();
+            }
+        }
+        for i in 0..self._processors {
+            self.first_of[i].next = self.in_base[i].val().get_bits::<26>(0) | self.processor_base[i].val();
+            self.in_settings[i].next = self.first_of[i].val().get_bits::<43>(0)
+                | (self.in_size[i].val().get_bits::<43>(0) << 26)
+                | (self.in_frames[i].val().get_bits::<43>(0) << 31)
+                | self.inbound_bit.val();
+            self.host_posts[i].next = (self.posts_inbound.q.val() & self.page_is[i].q.val())
+                | (self.posts_for_host.val() & (self.post_page.val() == self.processor_number[i].val()));
+            self.host_selected[i].next = 0.into();
+            if self.host_posts[i].val() {
+                self.host_selected[i].next = self.in_settings[i].val();
+            }
+            self.host_settings.next = self.host_settings.val() | self.host_selected[i].val();
+            self.card_selected[i].next = 0.into();
+            if self.core_frees[i].val() {
+                self.card_selected[i].next = self.in_settings[i].val();
+            }
+            self.card_settings.next = self.card_settings.val() | self.card_selected[i].val();
+        }
+        self.host_region.clock.next = self.clock.val();
+        self.host_region.base.next = self.host_settings.val().get_bits::<26>(0);
+        self.host_region.size.next = self.host_settings.val().get_bits::<5>(26);
+        self.host_region.frames.next = self.host_settings.val().get_bits::<11>(31);
+        self.host_region.inbound.next = self.host_settings.val().get_bit(42);
+        self.host_region.mfa.next = self.handed_mfa.val();
+        self.card_region.clock.next = self.clock.val();
+        self.card_region.base.next = self.card_settings.val().get_bits::<26>(0);
+        self.card_region.size.next = self.card_settings.val().get_bits::<5>(26);
+        self.card_region.frames.next = self.card_settings.val().get_bits::<11>(31);
+        self.card_region.inbound.next = self.card_settings.val().get_bit(42);
+        self.card_region.mfa.next = self.given_mfa.val();
 
         // The pairs.
         self.outbound.base.next = self.out_base.val();
         self.outbound.size.next = self.out_size.val();
-        self.outbound.frames.next = self.out_frames.val();
         self.outbound.give.next = self.frees_outbound.q.val() & self.exists.q.val();
-        self.outbound.give_mfa.next = self.wdata.q.val();
+        self.outbound.give_good.next = self.host_region.good.val();
+        self.outbound.give_frame.next = self.host_region.index.val();
         self.outbound.take_posted.next = self.takes_outbound.q.val() & self.exists.q.val();
         self.outbound.take_free.next = self.takes_free.val();
         self.core_outbound_mfa.next = self.outbound.free.val();
         self.outbound.post.next = self.posts.val();
-        self.outbound.post_mfa.next = self.posted_mfa.val();
+        self.outbound.post_kind.next = 0.into();
+        self.outbound.post_good.next = self.card_region.good.val();
+        self.outbound.post_frame.next = self.card_region.index.val();
         self.out_free_level.next = self.outbound.free_level.val();
         self.out_post_level.next = self.outbound.posted_level.val();
         self.out_post_event.next = self.outbound.posted_arrived.val();
         for i in 0..self._processors {
-            self.inbound[i].base.next = self.in_base[i].val().get_bits::<26>(0) | self.processor_base[i].val();
+            self.inbound[i].base.next = self.first_of[i].val();
             self.inbound[i].size.next = self.in_size[i].val();
-            self.inbound[i].frames.next = self.in_frames[i].val();
-            self.inbound[i].give.next = self.core_free_inbound[i].val();
-            self.inbound[i].give_mfa.next = self.core_wdata[i].val();
+            self.inbound[i].give.next = self.core_frees[i].val();
+            self.inbound[i].give_good.next = self.card_region.good.val();
+            self.inbound[i].give_frame.next = self.card_region.index.val();
             self.inbound[i].take_posted.next = self.core_take_inbound[i].val();
             self.inbound_head[i].next = self.inbound[i].posted.val();
             self.inbound[i].take_free.next = self.takes_inbound.q.val() & self.page_is[i].q.val();
-            self.inbound[i].post.next = (self.posts_inbound.q.val() & self.page_is[i].q.val())
-                | (self.posts_for_host.val() & (self.post_page.val() == self.processor_number[i].val()));
-            self.inbound[i].post_mfa.next = self.handed_mfa.val();
+            self.inbound[i].post.next = self.host_posts[i].val();
+            self.inbound[i].post_kind.next = self.handed_mfa.val().get_bits::<2>(0);
+            self.inbound[i].post_good.next = self.host_region.good.val();
+            self.inbound[i].post_frame.next = self.host_region.index.val();
             self.in_free_level[i].next = self.inbound[i].free_level.val();
             self.in_free_event[i].next = self.inbound[i].free_arrived.val();
             self.in_post_level[i].next = self.inbound[i].posted_level.val();
@@ -408,15 +502,15 @@ impl Logic for MfaQueues {
             | (self.dma_posted.delayed.val().get_bit(0) & self.outbound.post_refused.val());
         self.post_done.next = self.done.q.val();
         self.post_refused.next = self.done_refused.q.val();
+        self.given.value.next = self.given_mfa.val();
+        self.failed_mfa.d.next = self.given.delayed.val();
         for i in 0..self._processors {
-            self.core_tags[i].value.next =
-                self.core_wdata[i].val().get_bits::<33>(0).replace_bit(32, self.core_posts[i].val());
+            self.core_posted[i].value.next = self.core_posts[i].val().into();
             self.core_failed[i].d.next = (self.inbound[i].give_refused.val()
-                | (self.core_tags[i].delayed.val().get_bit(32) & self.outbound.post_refused.val()))
+                | (self.core_posted[i].delayed.val().get_bit(0) & self.outbound.post_refused.val()))
                 & !self.reset.val();
-            self.core_failed_mfa[i].d.next = self.core_tags[i].delayed.val().get_bits::<32>(0);
             self.core_refused[i].next = self.core_failed[i].q.val();
-            self.core_refused_mfa[i].next = self.core_failed_mfa[i].q.val();
+            self.core_refused_mfa[i].next = self.failed_mfa.q.val();
         }
     }
 }

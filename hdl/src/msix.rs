@@ -157,7 +157,7 @@ impl Logic for Msix {
         self.in_control.next = self.word.val().get_bits::<2>(0) == 3;
         self.stores.next = self.write.val() & self.in_table.val();
         // In reset every word becomes 0.
-        self.clear_place.d.next = self.clear_place.q.val() + self.reset.val();
+        self.clear_place.d.next = self.clear_place.q.val() + 1;
         self.store_place.next = self.word.val();
         self.store_data.next = self.wdata.val();
         if self.reset.val() {

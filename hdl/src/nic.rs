@@ -458,6 +458,7 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             self.core_port[i].take_outbound_done.next = self.mfa_queues.core_outbound_grant[i].val();
             self.core_port[i].outbound_mfa.next = self.mfa_queues.core_outbound_mfa.val();
             self.core_port[i].post_outbound_done.next = self.mfa_queues.core_post_grant[i].val();
+            self.core_port[i].free_inbound_done.next = self.mfa_queues.core_free_grant[i].val();
             self.core_port[i].in_free_level.next = self.mfa_queues.in_free_level[i].val();
             self.core_port[i].in_post_level.next = self.mfa_queues.in_post_level[i].val();
             self.core_port[i].command_waits.next = self.mfa_queues.in_commands[i].val();

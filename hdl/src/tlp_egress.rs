@@ -11,7 +11,7 @@
 //! | `completion_theader` | in  | 128   | header                                                                       |
 //! | `completion_tvalid`  | in  | 1     | a beat is present                                                            |
 //! | `completion_tlast`   | in  | 1     | last beat of the TLP                                                         |
-//! | `completion_tready`  | out | 1     | it is taken; reset value 0                                                   |
+//! | `completion_tready`  | out | 1     | it is taken; reset value 1                                                   |
 //! | `message_valid`      | in  | 1     | an interrupt is due                                                          |
 //! | `message_address`    | in  | 64    | where MSI-X writes to, a multiple of 4                                       |
 //! | `message_data`       | in  | 32    | what it writes                                                               |
@@ -177,14 +177,14 @@ impl<const W: usize> Logic for TlpEgress<W> {
             self.tdata.next = self.write_tdata.val();
             self.theader.next = self.write_theader.val();
         }
-        self.stage.source_valid.next = self.tvalid.val() & !self.reset.val();
+        self.stage.source_valid.next = self.tvalid.val();
         self.stage.source_last.next = self.tlast.val();
         self.stage.source_data.next = self.tdata.val();
         self.stage.source_side.next = self.theader.val();
-        self.completion_tready.next = self.turn[0].q.val() & self.stage.source_ready.val() & !self.reset.val();
-        self.message_ready.next = self.turn[1].q.val() & self.stage.source_ready.val() & !self.reset.val();
-        self.read_ready.next = self.turn[2].q.val() & self.stage.source_ready.val() & !self.reset.val();
-        self.write_tready.next = self.turn[3].q.val() & self.stage.source_ready.val() & !self.reset.val();
+        self.completion_tready.next = self.turn[0].q.val() & self.stage.source_ready.val();
+        self.message_ready.next = self.turn[1].q.val() & self.stage.source_ready.val();
+        self.read_ready.next = self.turn[2].q.val() & self.stage.source_ready.val();
+        self.write_tready.next = self.turn[3].q.val() & self.stage.source_ready.val();
 
         // Whose turn is next: when a TLP ends, or while none has begun, the first behind the one whose turn it is that asks.
         self.in_tlp.d.next = self.in_tlp.q.val();

@@ -266,10 +266,11 @@ fn every_frame_is_in_one_place_and_every_queue_keeps_its_order() {
             assert!(!dut.core_outbound_grant[i].val() || cores[i] == Core::TakeOutbound);
             let done = match cores[i] {
                 Core::Rest => false,
-                Core::FreeInbound(mfa) => {
+                Core::FreeInbound(mfa) if dut.core_free_grant[i].val() => {
                     if !inbound[i].give(now, mfa) {
                         core_refusals[i].insert(now + POST_LATENCY, mfa);
                     }
+                    granted[i] += 1;
                     true
                 }
                 Core::TakeInbound => {
