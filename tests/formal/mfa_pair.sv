@@ -88,7 +88,7 @@ end
 // How it works inside: the gates, which tell hands from takes by the bit they write, and the queues.
 always @* begin
     // What `frame_region` promises.
-    assume (\filler.region.index < 4);
+    assume (give_frame < 4);
     if (begun) begin
         assert (!(\filler.handed_0 & \filler.taken_0 ));
         assert (!\filler.taken_0 | \filler.taken_index_0 < 4);
@@ -106,7 +106,7 @@ always @* begin
 end
 always @* begin
     // What `frame_region` promises.
-    assume (\poster.region.index < 4);
+    assume (post_frame < 4);
     if (begun) begin
         assert (!(\poster.handed_0 & \poster.taken_0 ));
         assert (!\poster.taken_0 | \poster.taken_index_0 < 4);
@@ -127,6 +127,7 @@ wire [10:0] free_frames_ring = \free_frames.entries.write_count - \free_frames.e
 integer free_frames_w;
 always @* if (begun) begin
     assert (\free_frames.entries.held == free_frames_ring + \free_frames.entries.shown );
+    assert (\free_frames.entries.is_full == (\free_frames.entries.held == 4));
     assert (free_frames_ring <= 4 & \free_frames.entries.held <= 4);
     assert (!\free_frames.entries.fetched | free_frames_ring != 0);
     if (\free_frames.entries.fetched )
@@ -142,6 +143,7 @@ wire [10:0] posted_frames_ring = \posted_frames.entries.write_count - \posted_fr
 integer posted_frames_w;
 always @* if (begun) begin
     assert (\posted_frames.entries.held == posted_frames_ring + \posted_frames.entries.shown );
+    assert (\posted_frames.entries.is_full == (\posted_frames.entries.held == 4));
     assert (posted_frames_ring <= 4 & \posted_frames.entries.held <= 4);
     assert (!\posted_frames.entries.fetched | posted_frames_ring != 0);
     if (\posted_frames.entries.fetched )

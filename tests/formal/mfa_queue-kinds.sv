@@ -36,6 +36,7 @@ end
 // How it works inside.
 always @* if (begun) begin
     assert (\entries.held == ring + \entries.shown );
+    assert (\entries.is_full == (\entries.held == 4));
     assert (ring <= 4);
     assert (shown + moving + \entries.shown + ring <= 4);
     assert (!\entries.fetched |

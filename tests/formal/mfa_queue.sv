@@ -75,6 +75,7 @@ wire [11:0] entry_now = {carries, frame};
 always @* if (settled) begin
     assert (shift == amount);
     assert (\entries.held == ring + \entries.shown );
+    assert (\entries.is_full == (\entries.held == 4));
     assert (ring <= 4);
     assert (!\entries.fetched |
         (ring != 0 & \entries.entries.read_data == \entries.entries.words [\entries.read_count [1:0]]));
