@@ -22,7 +22,7 @@ const PARAMETERS: [(&str, usize); 12] = [
     ("LEVEL", 6),
     ("DEPTH", 32),
     ("A", 12),
-    ("HEADER", 128),
+    ("SIDE", 128),
 ];
 
 fn documented(page: &str) -> Vec<Port> {
