@@ -61,7 +61,7 @@
 //! | `sends`              | out | 1     | wants to send `message`, until it is done |
 //! | `send_to`            | out | 16    | bit j: to processor j |
 //! | `send_done`          | in  | 1     | it is done |
-//! | `send_refused`       | in  | 1     | with it: it was refused, the queue was full |
+//! | `send_refused`       | in  | 1     | a cycle later: it was refused, the queue was full |
 //! | `message`            | out | 128   | the message: kind, address, length, context |
 //! | `sent_level_j`       | in  | 5     | messages from this processor that wait for processor j |
 //! | `take`               | out | 1     | takes the oldest message from processor `take_ring` |
@@ -232,6 +232,8 @@ pub struct CorePort {
     send_words: Signal<Local, SendWords>,
     in_levels: Levels,
     out_levels: Levels,
+    /// A message was handed over or refused in the last cycle.
+    was_sent: DFF<Bit>,
     /// Something was refused in the last cycle.
     error: DFF<Bit>,
     causes: Signal<Local, Causes>,
@@ -357,7 +359,7 @@ impl CorePort {
             take_ring, taken_message, taken_valid, pending, refused, free, posted, interrupts, held, timer_word, entry,
             descriptor, sending, targets, send_words, in_levels, out_levels, error, causes, takes, taken_now,
             taken_status, taken_hash, time_high, report_context, taken, last_refused, rx_refused, tx_refused,
-            mfas_refused, dma_refused, messages_refused, rx_error, tx_error, dma_error, message_error
+            mfas_refused, dma_refused, messages_refused, was_sent, rx_error, tx_error, dma_error, message_error
         }
     }
 }
@@ -379,6 +381,7 @@ impl Logic for CorePort {
             mfas_refused,
             dma_refused,
             messages_refused,
+            was_sent,
             error
         );
         self.registers.clock.next = self.clock.val();
@@ -505,7 +508,7 @@ impl Logic for CorePort {
         self.sending.next.length = self.registers.value[15].val();
         self.sending.next.context = self.registers.value[16].val();
         self.message.next = self.sending.val().into();
-        self.message_error.next = false;
+        self.message_error.next = self.was_sent.q.val() & self.send_refused.val();
         self.held.next = (self.registers.wrote[13].val() & !self.free_inbound_done.val())
             | (self.registers.read[18].val() & !self.take_outbound_done.val())
             | (self.registers.wrote[19].val() & !self.post_outbound_done.val())
@@ -538,12 +541,9 @@ impl Logic for CorePort {
         }
         self.send_to.next = self.targets.value.val();
         self.sends.next = self.targets.value.val().any();
-        if self.targets.value.val().any() {
-            if self.send_done.val() {
-                self.message_error.next = self.send_refused.val();
-            } else {
-                self.held.next = true;
-            }
+        self.was_sent.d.next = self.sends.val() & self.send_done.val();
+        if self.sends.val() & !self.send_done.val() {
+            self.held.next = true;
         }
         self.registers.also.next = 0.into();
         if self.takes.val() {
@@ -635,6 +635,7 @@ impl Logic for CorePort {
             self.mfas_refused.d.next = 0.into();
             self.dma_refused.d.next = 0.into();
             self.messages_refused.d.next = 0.into();
+            self.was_sent.d.next = false;
             self.error.d.next = false;
         }
     }

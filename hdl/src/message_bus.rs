@@ -6,7 +6,7 @@
 //! | `target_i`  | in  | 16    | bit j: to processor j; one bit                                              |
 //! | `message_of_i` | in | 128  | {kind, address, length, context}, 32 bits each, kind lowest                |
 //! | `done_i`    | out | 1     | it is handed over, or refused; reset value 0                               |
-//! | `refused`   | out | 1     | with it: refused                                                           |
+//! | `refused`   | out | 1     | a cycle later: it was refused; reset value 0                               |
 //! | `put`       | out | 16    | bit j: processor j gets `message`; reset value 0                           |
 //! | `sender`    | out | 4     | from whom                                                                  |
 //! | `message`   | out | 128   | the message                                                                |
@@ -40,6 +40,8 @@ pub struct MessageBus {
     granted: Vec<DFF<Bit>>,
     granted_target: Vec<Signal<Local, Bits<16>>>,
     granted_message: Vec<Signal<Local, Bits<128>>>,
+    any_full: Signal<Local, Bit>,
+    was_full: DFF<Bit>,
     _processors: usize,
 }
 
@@ -59,7 +61,7 @@ impl MessageBus {
                 granted_message: many(processors),
                 _processors: processors,
             },
-            clock, reset, refused, put, sender, message
+            clock, reset, refused, put, sender, message, any_full, was_full
         }
     }
 }
@@ -67,13 +69,14 @@ impl MessageBus {
 impl Logic for MessageBus {
     #[hdl_gen]
     fn update(&mut self) {
+        dff_setup!(self, clock, was_full);
         self.arbiter.clock.next = self.clock.val();
         self.arbiter.reset.next = self.reset.val();
         self.arbiter.advance.next = self.arbiter.any.val();
         self.put.next = 0.into();
         self.sender.next = 0.into();
         self.message.next = 0.into();
-        self.refused.next = false;
+        self.any_full.next = false;
         for i in 0..self._processors {
             self.arbiter.request[i].next = self.send[i].val() & !self.granted[i].q.val();
             self.granted[i].clock.next = self.clock.val();
@@ -88,8 +91,10 @@ impl Logic for MessageBus {
             }
             self.put.next = self.put.val() | self.granted_target[i].val();
             self.message.next = self.message.val() | self.granted_message[i].val();
-            self.refused.next = self.refused.val() | self.full[i].val();
+            self.any_full.next = self.any_full.val() | self.full[i].val();
         }
+        self.was_full.d.next = self.any_full.val() & !self.reset.val();
+        self.refused.next = self.was_full.q.val();
     }
 }
 
@@ -108,7 +113,7 @@ mod tests {
         let mut random = Random::seeded(11);
         // Target and number of what each sends, and since when.
         let mut sending: [Option<(u64, u64, u64)>; N] = [None; N];
-        let (mut sent, mut refused) = ([0; N], 0);
+        let (mut sent, mut refused, mut was_full) = ([0; N], 0, false);
         for cycle in 0..4000u64 {
             dut.reset.next = cycle == 0;
             for (i, sending) in sending.iter_mut().enumerate() {
@@ -128,6 +133,10 @@ mod tests {
             }
             dut.clock.next = false.into();
             assert!(simulate(&mut dut, 10));
+            // A cycle ago a ring was full.
+            assert_eq!(dut.refused.val(), was_full);
+            was_full = (0..N).any(|j| dut.full[j].val());
+            refused += u64::from(dut.refused.val());
             let done: Vec<usize> = (0..N).filter(|i| dut.done[*i].val()).collect();
             assert!(done.len() < 2);
             assert_eq!(done.is_empty(), dut.put.val() == 0);
@@ -138,7 +147,6 @@ mod tests {
                 assert_eq!(dut.message.val(), low | (low << 64));
                 assert!(cycle - since <= N as u64, "{i} waited {} cycles", cycle - since);
                 sent[i] += 1;
-                refused += u64::from(dut.refused.val());
             }
             dut.clock.next = true.into();
             assert!(simulate(&mut dut, 10));

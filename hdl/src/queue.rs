@@ -50,6 +50,8 @@ pub struct Queue<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> {
     accepted: Signal<Local, Bit>,
     held_change: Signal<Local, Bits<LEVEL>>,
     taken: Signal<Local, Bit>,
+    was_taken: DFF<Bit>,
+    leaves: Signal<Local, Bit>,
     advance: Signal<Local, Bit>,
     read_next: Signal<Local, Bits<LEVEL>>,
     depth_less_one: Constant<Bits<LEVEL>>,
@@ -69,7 +71,8 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Queue<WIDTH, 
         Self::paced(depth, false)
     }
 
-    /// The same for a `pop` that comes late in its cycle: it reaches the memory a cycle later, so there is one every second cycle at most.
+    /// The same for a `pop` that comes late in its cycle: it reaches the memory and `level` a cycle later, so there is one every second
+    /// cycle at most.
     pub fn at_leisure(depth: usize) -> Self {
         Self::paced(depth, true)
     }
@@ -86,7 +89,7 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Queue<WIDTH, 
                 less: Constant::new(!Bits::<LEVEL>::default()),
             },
             clock, reset, push, push_data, full, pop, head_valid, head_data, level, write_count, read_count, held,
-            fetched, shown, head, is_full, accepted, held_change, taken, advance, read_next
+            fetched, shown, head, is_full, accepted, held_change, taken, was_taken, leaves, advance, read_next
         }
     }
 }
@@ -94,7 +97,7 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Queue<WIDTH, 
 impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Queue<WIDTH, ADDRESS, LEVEL> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, write_count, read_count, held, fetched, shown, head, is_full);
+        dff_setup!(self, clock, write_count, read_count, held, fetched, shown, head, is_full, was_taken);
         self.entries.clock.next = self.clock.val();
 
         self.full.next = self.is_full.q.val();
@@ -127,12 +130,18 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Que
             self.head.d.next = self.entries.read_data.val();
         }
 
+        // At leisure, the room of what was taken is known a cycle later.
+        self.was_taken.d.next = self.taken.val() & !self.reset.val();
+        self.leaves.next = self.taken.val();
+        if self.at_leisure.val() {
+            self.leaves.next = self.was_taken.q.val();
+        }
         self.held_change.next = 0.into();
-        if self.accepted.val() & !self.taken.val() {
+        if self.accepted.val() & !self.leaves.val() {
             self.held_change.next = 1.into();
             self.is_full.d.next = self.held.q.val() == self.depth_less_one.val();
         }
-        if self.taken.val() & !self.accepted.val() {
+        if self.leaves.val() & !self.accepted.val() {
             self.held_change.next = self.less.val();
             self.is_full.d.next = false;
         }
@@ -208,7 +217,7 @@ mod tests {
     fn any_depth_keeps_order_and_refuses_what_does_not_fit() {
         for (depth, at_leisure) in [(4, false), (8, false), (16, false), (4, true), (16, true)] {
             let mut dut = Dut::paced(depth, at_leisure);
-            let (mut model, mut seed, mut taken, mut refused) = (VecDeque::new(), 0x9e37_79b9u32, 0, 0);
+            let (mut model, mut seed, mut taken, mut refused, mut late) = (VecDeque::new(), 0x9e37_79b9u32, 0, 0, 0);
             for n in 0..2000u32 {
                 // xorshift32
                 seed ^= seed << 13;
@@ -218,12 +227,14 @@ mod tests {
                 let (often, seldom) = (seed & 3 != 0, seed >> 8 & 3 == 0);
                 let (push, pop) = if n / 50 % 2 == 0 { (often, seldom) } else { (seldom, often) };
                 let data = u64::from(seed >> 24);
-                assert_eq!(dut.level.val().to_u64() as usize, model.len());
+                assert_eq!(dut.level.val().to_u64() as usize, model.len() + late);
                 let (shown, full) = cycle(&mut dut, push.then_some(data), pop);
-                assert_eq!(full, model.len() == depth);
+                assert_eq!(full, model.len() + late == depth);
+                late = 0;
                 if pop && let Some(shown) = shown {
                     assert_eq!(model.pop_front(), Some(shown));
                     taken += 1;
+                    late = usize::from(at_leisure);
                 }
                 if push && !full {
                     model.push_back(data);
