@@ -214,6 +214,9 @@ pub struct Csr {
     out_levels: Levels,
     in_levels: Vec<Levels>,
     descriptor: Signal<Local, Descriptor>,
+    pushes: DFF<Bit>,
+    push_context: DFF<Bits<32>>,
+    room_left: Signal<Local, Bits<5>>,
     // Reads: who is asked, and what has answered so far.
     page_word: DFF<Bits<32>>,
     asked_reta: DFF<Bit>,
@@ -344,7 +347,7 @@ impl Csr {
             out_free_level, out_post_level, out_posted, host_irq, refused_mfa, error_pending, dma_push, dma_descriptor,
             dma_room, dma_done_valid, dma_done, dma_take, writing, reading, word_place, in_pages, at_mask, at_inbound,
             at_outbound, in_reta, in_totals, in_windows, in_msix, in_pending, outbound_mask, outbound_posted,
-            error_word, refused, rung_word, report_context, key_words, out_levels, descriptor, page_word, asked_reta,
+            error_word, refused, rung_word, report_context, key_words, out_levels, descriptor, pushes, push_context, room_left, page_word, asked_reta,
             asked_totals, asked_high, asked_windows, asked_msix, asked_taken, fast, fast_valid, total_kept, from_totals,
             from_high, from_windows, from_msix, from_taken, high_kept, answer_valid, answer
         }
@@ -366,7 +369,19 @@ impl Logic for Csr {
             asked_high
         );
         dff_setup!(self, clock, asked_windows, asked_msix, asked_taken, fast, fast_valid, total_kept, from_totals);
-        dff_setup!(self, clock, from_high, from_windows, from_msix, from_taken, high_kept, answer_valid, answer);
+        dff_setup!(
+            self,
+            clock,
+            pushes,
+            context,
+            from_high,
+            from_windows,
+            from_msix,
+            from_taken,
+            high_kept,
+            answer_valid,
+            answer
+        );
         self.registers.clock.next = self.clock.val();
         self.registers.reset.next = self.reset.val();
         self.registers.valid.next = self.host_valid.val();
@@ -417,14 +432,21 @@ impl Logic for Csr {
         self.descriptor.next.destination_high = self.registers.value[26].val();
         self.descriptor.next.control = self.registers.value[27].val();
         self.descriptor.next.mfa = self.registers.value[28].val();
-        self.descriptor.next.context = self.registers.data.val();
+        // Pushed a cycle after the last word's write, before a write behind it can change the others. Its room is gone already.
+        self.pushes.d.next = self.registers.wrote[4].val() & !self.reset.val();
+        self.push_context.d.next = self.registers.data.val();
+        self.descriptor.next.context = self.push_context.q.val();
         self.dma_descriptor.next = self.descriptor.val().into();
-        self.dma_push.next = self.registers.wrote[4].val();
+        self.dma_push.next = self.pushes.q.val();
+        self.room_left.next = self.dma_room.val();
+        if self.pushes.q.val() & self.dma_room.val().any() {
+            self.room_left.next = self.dma_room.val() - 1;
+        }
         self.dma_take.next = self.registers.read[5].val();
         if self.registers.read[5].val() & self.dma_done_valid.val() {
             self.report_context.d.next = self.dma_done.val().get_bits::<32>(32);
         }
-        self.registers.driven[4].next = bit_cast::<32, 5>(self.dma_room.val());
+        self.registers.driven[4].next = bit_cast::<32, 5>(self.room_left.val());
         self.registers.driven[5].next = self.empty.val();
         if self.dma_done_valid.val() {
             self.registers.driven[5].next = self.dma_done.val().get_bits::<32>(0);
@@ -674,13 +696,16 @@ mod tests {
             assert!(!dut.dma_push.val());
             cycle(&mut dut, Some((true, host::DMA_SOURCE.offset + 4 * k as u32, word)));
         }
+        dut.dma_room.next = 9.into();
+        cycle(&mut dut, Some((false, host::DMA_PUSH.offset, 0)));
         assert!(dut.dma_push.val());
         let descriptor = dut.dma_descriptor.val();
         assert_eq!(descriptor.get_bits::<64>(0).to_u64(), 0x1_0000_1000);
         assert_eq!(descriptor.get_bits::<64>(64).to_u64(), 0x0200_0000);
         assert_eq!(descriptor.get_bits::<32>(128).to_u64(), 0x10_0040);
         assert_eq!(descriptor.get_bits::<64>(160).to_u64(), 0x77_0000_0080);
-        cycle(&mut dut, None);
+        let room = (0..4).find_map(|_| cycle(&mut dut, None)).expect("an answer");
+        assert_eq!(room, 8, "a read right behind the push");
         assert!(!dut.dma_push.val());
     }
 
