@@ -373,7 +373,7 @@ impl Logic for Csr {
             self,
             clock,
             pushes,
-            context,
+            push_context,
             from_high,
             from_windows,
             from_msix,
