@@ -9,7 +9,7 @@
 //! | `base`           | in  | 26    | bits 31:6 of the first frame's address                         |
 //! | `size`           | in  | 5     | log2 of the bytes of a frame, as in [`crate::frame_region`]    |
 //! | `give`           | in  | 1     | the filler hands in an empty frame                             |
-//! | `give_good`      | in  | 1     | [`frame_region::LATENCY`] cycles later: it is a frame          |
+//! | `give_good`      | in  | 1     | [`crate::frame_region::LATENCY`] cycles later: it is a frame   |
 //! | `give_frame`     | in  | 10    | with it: this one                                              |
 //! | `give_refused`   | out | 1     | the frame given [`frame_gate::LATENCY`] cycles ago is refused  |
 //! | `take_posted`    | in  | 1     | the filler takes `posted`; not in a cycle with `give`          |
@@ -18,7 +18,7 @@
 //! | `free`           | out | 32    | the oldest free frame, 0xFFFFFFFF if there is none             |
 //! | `post`           | in  | 1     | the poster hands in a filled frame                             |
 //! | `post_kind`      | in  | 2     | the low two bits of its address                                |
-//! | `post_good`      | in  | 1     | [`frame_region::LATENCY`] cycles later: it is a frame          |
+//! | `post_good`      | in  | 1     | [`crate::frame_region::LATENCY`] cycles later: it is a frame   |
 //! | `post_frame`     | in  | 10    | with it: this one                                              |
 //! | `post_refused`   | out | 1     | the frame posted [`frame_gate::LATENCY`] cycles ago is refused |
 //! | `free_level`     | out | 11    | free frames that can be taken                                  |
