@@ -689,7 +689,7 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.stats.pulse[12].next = self.dma.timed_out.val();
         self.stats.pulse[13].next = self.dma.failed.val();
         self.stats.pulse[14].next = self.mfa_queues.host_refused.val();
-        self.stats.pulse[15].next = self.tlp_egress.message_ready.val();
+        self.stats.pulse[15].next = self.msix.message_valid.val() & self.tlp_egress.message_ready.val();
         for i in 0..self._processors {
             for k in 0..4 {
                 self.stats.pulse[8 * i + k + 32].next = self.dispatch.count[4 * i + k + 32].val();
