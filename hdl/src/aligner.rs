@@ -32,6 +32,7 @@ use rust_hdl_widgets::prelude::*;
 
 use crate::lane_mask::LaneMask;
 use crate::many;
+use crate::skid_buffer::SkidBuffer;
 
 /// Cycles from a line to the beat it completes: turn, merge.
 pub const LATENCY: usize = 2;
@@ -94,17 +95,8 @@ pub struct Aligner<const W: usize, const KEEP: usize> {
     now_mask: LaneMask<W, KEEP>,
     merged_data: Signal<Local, Bits<W>>,
     merged_old_keep: Signal<Local, Bits<KEEP>>,
-    valid: DFF<Bit>,
-    data: DFF<Bits<W>>,
-    keep: DFF<Bits<KEEP>>,
-    last: DFF<Bit>,
-    // The beat behind it, so that it is a register that says whether there is room.
-    arrives: Signal<Local, Bit>,
     merged_keep: Signal<Local, Bits<KEEP>>,
-    second_valid: DFF<Bit>,
-    second_data: DFF<Bits<W>>,
-    second_keep: DFF<Bits<KEEP>>,
-    second_last: DFF<Bit>,
+    beats: SkidBuffer<W, KEEP>,
     bits_left: Vec<Constant<Bits<10>>>,
     bits_right: Vec<Constant<Bits<10>>>,
     lanes_left: Vec<Constant<Bits<10>>>,
@@ -133,10 +125,9 @@ impl<const W: usize, const KEEP: usize> Default for Aligner<W, KEEP> {
             },
             clock, reset, job_valid, job_ready, job_shift, job_lines, job_beats, job_late, line_valid, line_ready,
             line_data, line_keep, beat_valid, beat_ready, beat_data, beat_keep, beat_last, active, shift, lines_left,
-            beats_left, needs_line, last_beat, late, starts, moves, step, ends, takes_job, turned_data, turned_keep, lanes,
-            now_valid, now_gives, now_starts, now_ends, now_lanes, now_data, now_keep, old_data, old_keep, now_mask,
-            merged_data, merged_old_keep, valid, data, keep, last, arrives, merged_keep, second_valid, second_data,
-            second_keep, second_last
+            beats_left, needs_line, last_beat, late, starts, moves, step, ends, takes_job, turned_data, turned_keep,
+            lanes, now_valid, now_gives, now_starts, now_ends, now_lanes, now_data, now_keep, old_data, old_keep,
+            now_mask, merged_data, merged_old_keep, merged_keep, beats
         }
     }
 }
@@ -146,11 +137,12 @@ impl<const W: usize, const KEEP: usize> Logic for Aligner<W, KEEP> {
     fn update(&mut self) {
         dff_setup!(self, clock, active, shift, lines_left, beats_left, needs_line, last_beat, late, starts);
         dff_setup!(self, clock, now_valid, now_gives, now_starts, now_ends, now_lanes, now_data, now_keep);
-        dff_setup!(self, clock, old_data, old_keep, valid, data, keep, last);
-        dff_setup!(self, clock, second_valid, second_data, second_keep, second_last);
+        dff_setup!(self, clock, old_data, old_keep);
+        self.beats.clock.next = self.clock.val();
+        self.beats.reset.next = self.reset.val();
 
         // One step of the job: everything moves unless there is no room for a beat.
-        self.moves.next = !self.second_valid.q.val();
+        self.moves.next = self.beats.source_ready.val();
         self.step.next = self.active.q.val() & self.moves.val() & (self.line_valid.val() | !self.needs_line.q.val());
         self.ends.next = self.last_beat.q.val() & !self.late.q.val();
         self.line_ready.next = self.active.q.val() & self.moves.val() & self.needs_line.q.val();
@@ -228,38 +220,20 @@ impl<const W: usize, const KEEP: usize> Logic for Aligner<W, KEEP> {
         }
         self.merged_keep.next =
             (self.now_keep.q.val() & self.now_lanes.q.val()) | (self.merged_old_keep.val() & !self.now_lanes.q.val());
-        self.arrives.next = self.moves.val() & self.now_gives.q.val();
-        if self.beat_ready.val() | !self.valid.q.val() {
-            self.valid.d.next = self.arrives.val();
-            self.data.d.next = self.merged_data.val();
-            self.keep.d.next = self.merged_keep.val();
-            self.last.d.next = self.now_ends.q.val();
-            if self.second_valid.q.val() {
-                self.valid.d.next = true;
-                self.data.d.next = self.second_data.q.val();
-                self.keep.d.next = self.second_keep.q.val();
-                self.last.d.next = self.second_last.q.val();
-            }
-            self.second_valid.d.next = false;
-        } else if self.arrives.val() {
-            self.second_valid.d.next = true;
-        }
-        if self.moves.val() {
-            self.second_data.d.next = self.merged_data.val();
-            self.second_keep.d.next = self.merged_keep.val();
-            self.second_last.d.next = self.now_ends.q.val();
-        }
-        self.beat_valid.next = self.valid.q.val();
-        self.beat_data.next = self.data.q.val();
-        self.beat_keep.next = self.keep.q.val();
-        self.beat_last.next = self.last.q.val();
+        self.beats.source_valid.next = self.now_gives.q.val();
+        self.beats.source_data.next = self.merged_data.val();
+        self.beats.source_side.next = self.merged_keep.val();
+        self.beats.source_last.next = self.now_ends.q.val();
+        self.beats.sink_ready.next = self.beat_ready.val();
+        self.beat_valid.next = self.beats.sink_valid.val();
+        self.beat_data.next = self.beats.sink_data.val();
+        self.beat_keep.next = self.beats.sink_side.val();
+        self.beat_last.next = self.beats.sink_last.val();
 
         if self.reset.val() {
             self.active.d.next = false;
             self.now_valid.d.next = false;
             self.now_gives.d.next = false;
-            self.valid.d.next = false;
-            self.second_valid.d.next = false;
         }
     }
 }

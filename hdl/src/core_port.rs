@@ -351,15 +351,16 @@ impl CorePort {
             },
             clock, reset, index, core_valid, core_ready, core_write, core_addr, core_wdata, core_rvalid, core_rdata,
             core_irq, clock_time, buffer_valid, buffer_address, post_room, post, post_status, post_hash, send_push,
-            send_entry, send_room, sent_valid, sent, sent_take, in_base, in_size, in_frames, free_inbound, free_inbound_done, take_inbound,
-            inbound_head, in_free_level, in_post_level, command_waits, data_waits, take_outbound, take_outbound_done,
-            outbound_mfa, post_outbound, post_outbound_done, mfa, out_free_level, out_post_level, out_base_high,
-            out_size, mfa_refused, refused_mfa, ring, dma_push, dma_descriptor, dma_grant, dma_full, dma_room,
-            dma_done_valid, dma_done, dma_take, busy, busy_all, sends, send_to, send_done, send_refused, message, take,
-            take_ring, taken_message, taken_valid, pending, refused, free, posted, interrupts, held, timer_word, entry,
-            descriptor, sending, targets, send_words, in_levels, out_levels, error, causes, takes, taken_now,
-            taken_status, taken_hash, time_high, report_context, taken, last_refused, rx_refused, tx_refused,
-            mfas_refused, dma_refused, messages_refused, was_sent, rx_error, tx_error, dma_error, message_error
+            send_entry, send_room, sent_valid, sent, sent_take, in_base, in_size, in_frames, free_inbound,
+            free_inbound_done, take_inbound, inbound_head, in_free_level, in_post_level, command_waits, data_waits,
+            take_outbound, take_outbound_done, outbound_mfa, post_outbound, post_outbound_done, mfa, out_free_level,
+            out_post_level, out_base_high, out_size, mfa_refused, refused_mfa, ring, dma_push, dma_descriptor,
+            dma_grant, dma_full, dma_room, dma_done_valid, dma_done, dma_take, busy, busy_all, sends, send_to,
+            send_done, send_refused, message, take, take_ring, taken_message, taken_valid, pending, refused, free,
+            posted, interrupts, held, timer_word, entry, descriptor, sending, targets, send_words, in_levels,
+            out_levels, error, causes, takes, taken_now, taken_status, taken_hash, time_high, report_context, taken,
+            last_refused, rx_refused, tx_refused, mfas_refused, dma_refused, messages_refused, was_sent, rx_error,
+            tx_error, dma_error, message_error
         }
     }
 }

@@ -347,9 +347,10 @@ impl Csr {
             out_free_level, out_post_level, out_posted, host_irq, refused_mfa, error_pending, dma_push, dma_descriptor,
             dma_room, dma_done_valid, dma_done, dma_take, writing, reading, word_place, in_pages, at_mask, at_inbound,
             at_outbound, in_reta, in_totals, in_windows, in_msix, in_pending, outbound_mask, outbound_posted,
-            error_word, refused, rung_word, report_context, key_words, out_levels, descriptor, pushes, push_context, room_left, page_word, asked_reta,
-            asked_totals, asked_high, asked_windows, asked_msix, asked_taken, fast, fast_valid, total_kept, from_totals,
-            from_high, from_windows, from_msix, from_taken, high_kept, answer_valid, answer
+            error_word, refused, rung_word, report_context, key_words, out_levels, descriptor, pushes, push_context,
+            room_left, page_word, asked_reta, asked_totals, asked_high, asked_windows, asked_msix, asked_taken, fast,
+            fast_valid, total_kept, from_totals, from_high, from_windows, from_msix, from_taken, high_kept,
+            answer_valid, answer
         }
     }
 }

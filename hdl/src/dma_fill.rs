@@ -121,8 +121,6 @@ pub struct DmaFill<const W: usize, const KEEP: usize> {
     done: Signal<Local, Bit>,
     // Settling.
     settles: DFF<Bit>,
-    /// With an error to tell of.
-    settles_badly: DFF<Bit>,
     settle_ends: DFF<Bit>,
     settles_lost: DFF<Bit>,
     /// Status, tag, descriptor.
@@ -165,7 +163,7 @@ impl<const W: usize, const KEEP: usize> Default for DmaFill<W, KEEP> {
             takes, next_lane, next_place, line_end, beat_end, plan_lines, behind, starts, active, drops, lines_left,
             at_first, first_keep, last_keep, first_lanes, last_lanes, last_lane, active_id, is_short, has_line,
             line_keep, line_taken, at_last, ends_line, goes_wrong, ready_to_start, aligner, order, head, at_start,
-            address, address_now, written, done, settles, settles_badly, settle_ends, settles_lost, settling, status, error_told,
+            address, address_now, written, done, settles, settle_ends, settles_lost, settling, status, error_told,
             tells, told_id, told_status, wrong, wrong_id, settled, stuck
         }
     }
@@ -175,18 +173,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, waits, waiting, active, drops, lines_left, at_first, first_keep, last_keep, active_id);
-        dff_setup!(
-            self,
-            clock,
-            is_short,
-            at_start,
-            address,
-            settles,
-            settles_badly,
-            settle_ends,
-            settles_lost,
-            settling
-        );
+        dff_setup!(self, clock, is_short, at_start, address, settles, settle_ends, settles_lost, settling);
         dff_setup!(self, clock, error_told, tells, told_id, told_status, wrong, wrong_id, stuck);
         self.aligner.clock.next = self.clock.val();
         self.aligner.reset.next = self.reset.val();
@@ -302,7 +289,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
         self.settled.next = self.settles.q.val()
             & !self.wrong.q.val()
             & !self.tells.q.val()
-            & (!self.settles_badly.q.val() | self.error_told.q.val());
+            & (!self.status.val().any() | self.error_told.q.val());
         self.write_valid.next = self.aligner.beat_valid.val()
             & self.order.head_valid.val()
             & self.head.val().get_bit(0)
@@ -328,7 +315,6 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
         }
         if self.done.val() {
             self.settles.d.next = self.head.val().get_bit(1) | self.head.val().get_bits::<4>(31).any();
-            self.settles_badly.d.next = self.head.val().get_bits::<4>(31).any();
             self.settle_ends.d.next = self.head.val().get_bit(1);
             self.settles_lost.d.next = self.head.val().get_bit(2);
             self.settling.d.next = self.head.val().get_bits::<18>(31);
@@ -345,7 +331,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
                 self.told_status.d.next = self.wrong_length.val();
                 self.tells.d.next = true;
                 self.wrong.d.next = false;
-            } else if self.settles.q.val() & self.settles_badly.q.val() & !self.error_told.q.val() {
+            } else if self.settles.q.val() & self.status.val().any() & !self.error_told.q.val() {
                 self.tells.d.next = true;
                 self.error_told.d.next = true;
             }
@@ -357,7 +343,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
             | self.wrong.q.val()
             | self.tells.q.val()
             | (self.done.val() & self.head.val().get_bits::<4>(31).any())
-            | (self.settles.q.val() & self.settles_badly.q.val());
+            | (self.settles.q.val() & self.status.val().any());
         if self.goes_wrong.val() {
             self.wrong.d.next = true;
             self.wrong_id.d.next = self.active_id.q.val();

@@ -170,8 +170,8 @@ impl DmaIssue {
             request_length, request_id, read_was_ready, copy_was_ready, load, chooses, load_channel, load_slot, loaded,
             loaded_place, loaded_to_host, loaded_to_core, is_loaded, limit_log2, load_limit, load_place, work, channel,
             position, to_host, to_core, far_page, far_place, far_carry, near, remaining, limit, boundary, length, ends,
-            arrived, arrived_place, arrived_entry, turn_left, turn_over, is_short, offers, blocked, accepted, finishes, puts_back, takes,
-            far_sum, back
+            arrived, arrived_place, arrived_entry, turn_left, turn_over, is_short, offers, blocked, accepted, finishes,
+            puts_back, takes, far_sum, back
         }
     }
 }

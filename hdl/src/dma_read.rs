@@ -135,9 +135,9 @@ impl Default for DmaRead {
             clock, reset, requester, timeout, read_valid, read_ready, read_far, read_near, read_length, read_id,
             request_valid, request_ready, request_header, head_valid, head, head_take, fill_valid, fill_ready, fill,
             settle_valid, settle_tag, settle_lost, probe, busy, unexpected, timed_out, elapsed, half_over, ticks,
-            search, search_free, has_spare, spare, asks, ask_far, ask_near, ask_length, ask_id, ask_matches, accepted, builds, build_far, build_length, build_tag, maker, waits,
-            wait_header, wait_tag, sent, first_progress, watch, watch_expired, expires, expired_tag, judge, tag_open,
-            tag_lost, tag_expired, any_busy, is_busy
+            search, search_free, has_spare, spare, asks, ask_far, ask_near, ask_length, ask_id, ask_matches, accepted,
+            builds, build_far, build_length, build_tag, maker, waits, wait_header, wait_tag, sent, first_progress,
+            watch, watch_expired, expires, expired_tag, judge, tag_open, tag_lost, tag_expired, any_busy, is_busy
         }
     }
 }

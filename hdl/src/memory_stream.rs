@@ -41,16 +41,15 @@ pub const LATENCY: usize = 2 + skid_buffer::LATENCY + READ_LATENCY + queue::LATE
 const LINES: usize = 16;
 const _: () = assert!(skid_buffer::LATENCY + READ_LATENCY + queue::LATENCY + 2 <= LINES);
 
-/// A range of memory.
+/// What belongs to the address of a range of memory.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
-struct Job {
+struct Range {
     processor: Bits<4>,
-    address: Bits<24>,
     bytes: Bits<17>,
     lane: Bits<6>,
 }
 
-/// The same seen by the aligner.
+/// The range seen by the aligner.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
 struct Move {
     /// Lane of the first byte in its line, and of the last byte in its.
@@ -83,13 +82,12 @@ pub struct MemoryStream<const W: usize, const KEEP: usize> {
     pub beat_data: Signal<Out, Bits<W>>,
     pub beat_keep: Signal<Out, Bits<KEEP>>,
     pub beat_last: Signal<Out, Bit>,
-    // Jobs that wait: two places, so that `job_ready` is a register.
-    arriving: Signal<Local, Job>,
-    accepted: Signal<Local, Bit>,
-    job: DFF<Job>,
-    job_waits: DFF<Bit>,
-    second: DFF<Job>,
-    second_waits: DFF<Bit>,
+    // Jobs that wait: address and range.
+    arriving: Signal<Local, Range>,
+    jobs: SkidBuffer<24, 27>,
+    waiting_address: Signal<Local, Bits<24>>,
+    waiting_bytes: Signal<Local, Bits<17>>,
+    waiting_lane: Signal<Local, Bits<6>>,
     /// The aligner's queue has the waiting job already.
     planned: DFF<Bit>,
     plans: Signal<Local, Bit>,
@@ -154,7 +152,7 @@ impl<const W: usize, const KEEP: usize> Default for MemoryStream<W, KEEP> {
             },
             clock, reset, job_valid, job_ready, job_processor, job_address, job_bytes, job_lane, read_valid,
             read_processor, read_address, read_grant, read_data, beat_valid, beat_ready, beat_data, beat_keep,
-            beat_last, arriving, accepted, job, job_waits, second, second_waits, planned, plans, starts, line_lane,
+            beat_last, arriving, jobs, waiting_address, waiting_bytes, waiting_lane, planned, plans, starts, line_lane,
             line_end, beat_end, beat_end_lane, plan, active, processor, address, lines_left, asked, asks, last_asked,
             held, coming, lines, moves, first_lane, last_lane, takes_move, takes_line, first_lanes, last_lanes,
             head_keep, tail_keep, at_head, lines_to_move, line_keep, aligner
@@ -165,31 +163,35 @@ impl<const W: usize, const KEEP: usize> Default for MemoryStream<W, KEEP> {
 impl<const W: usize, const KEEP: usize> Logic for MemoryStream<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, job, job_waits, second, second_waits, planned);
-        dff_setup!(self, clock, active, processor, address, lines_left, held, coming);
+        dff_setup!(self, clock, planned, active, processor, address, lines_left, held, coming);
         dff_setup!(self, clock, head_keep, tail_keep, at_head, lines_to_move);
         self.lines.clock.next = self.clock.val();
         self.lines.reset.next = self.reset.val();
         self.moves.clock.next = self.clock.val();
         self.moves.reset.next = self.reset.val();
+        self.jobs.clock.next = self.clock.val();
+        self.jobs.reset.next = self.reset.val();
         self.asked.clock.next = self.clock.val();
         self.asked.reset.next = self.reset.val();
         self.aligner.clock.next = self.clock.val();
         self.aligner.reset.next = self.reset.val();
 
         // Where the bytes lie and where they go.
-        self.line_lane.next = self.job.q.val().address.get_bits::<6>(0) & self.lane_mask.val();
+        self.waiting_address.next = self.jobs.sink_data.val();
+        self.waiting_bytes.next = self.jobs.sink_side.val().get_bits::<17>(4);
+        self.waiting_lane.next = self.jobs.sink_side.val().get_bits::<6>(21);
+        self.line_lane.next = self.waiting_address.val().get_bits::<6>(0) & self.lane_mask.val();
         self.line_end.next =
-            self.job.q.val().bytes + (bit_cast::<17, 6>(self.line_lane.val()) + self.all_but_one.val());
-        self.beat_end.next = self.job.q.val().bytes + bit_cast::<17, 6>(self.job.q.val().lane);
+            self.waiting_bytes.val() + (bit_cast::<17, 6>(self.line_lane.val()) + self.all_but_one.val());
+        self.beat_end.next = self.waiting_bytes.val() + bit_cast::<17, 6>(self.waiting_lane.val());
         self.beat_end_lane.next = self.beat_end.val().get_bits::<6>(0) & self.lane_mask.val();
         self.plan.next.first_lane = self.line_lane.val();
         self.plan.next.last_lane = self.line_end.val().get_bits::<6>(0) & self.lane_mask.val();
-        self.plan.next.shift = (self.job.q.val().lane - self.line_lane.val()) & self.lane_mask.val();
+        self.plan.next.shift = (self.waiting_lane.val() - self.line_lane.val()) & self.lane_mask.val();
         self.plan.next.lines = self.line_end.val().get_bits::<14>(3) >> self.scale.val();
         self.plan.next.beats =
             (self.beat_end.val().get_bits::<14>(3) >> self.scale.val()) + self.beat_end_lane.val().any();
-        self.plan.next.late = self.job.q.val().lane < self.line_lane.val();
+        self.plan.next.late = self.waiting_lane.val() < self.line_lane.val();
 
         // Ask for its lines.
         self.asked.source_valid.next = self.active.q.val() & !self.held.q.val().get_bit(4);
@@ -198,8 +200,8 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryStream<W, KEEP> {
         self.asked.source_last.next = true;
         self.asks.next = self.asked.source_valid.val() & self.asked.source_ready.val();
         self.last_asked.next = self.asks.val() & (self.lines_left.q.val() == 1);
-        self.plans.next = self.job_waits.q.val() & !self.planned.q.val() & !self.moves.full.val();
-        self.starts.next = self.job_waits.q.val()
+        self.plans.next = self.jobs.sink_valid.val() & !self.planned.q.val() & !self.moves.full.val();
+        self.starts.next = self.jobs.sink_valid.val()
             & (self.planned.q.val() | self.plans.val())
             & (!self.active.q.val() | self.last_asked.val());
         self.planned.d.next = (self.planned.q.val() | self.plans.val()) & !self.starts.val();
@@ -212,8 +214,8 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryStream<W, KEEP> {
         }
         if self.starts.val() {
             self.active.d.next = true;
-            self.processor.d.next = self.job.q.val().processor;
-            self.address.d.next = self.job.q.val().address & !self.lane_bits.val();
+            self.processor.d.next = self.jobs.sink_side.val().get_bits::<4>(0);
+            self.address.d.next = self.waiting_address.val() & !self.lane_bits.val();
             self.lines_left.d.next = self.plan.val().lines;
         }
         self.asked.sink_ready.next = self.read_grant.val();
@@ -222,24 +224,15 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryStream<W, KEEP> {
         self.read_address.next = self.asked.sink_data.val();
 
         // Take jobs.
-        self.job_ready.next = !self.second_waits.q.val();
-        self.accepted.next = self.job_valid.val() & self.job_ready.val();
         self.arriving.next.processor = self.job_processor.val();
-        self.arriving.next.address = self.job_address.val();
         self.arriving.next.bytes = self.job_bytes.val();
         self.arriving.next.lane = self.job_lane.val();
-        if self.starts.val() | !self.job_waits.q.val() {
-            self.job.d.next = self.arriving.val();
-            self.job_waits.d.next = self.accepted.val();
-            if self.second_waits.q.val() {
-                self.job.d.next = self.second.q.val();
-                self.job_waits.d.next = true;
-            }
-            self.second_waits.d.next = false;
-        } else if self.accepted.val() {
-            self.second.d.next = self.arriving.val();
-            self.second_waits.d.next = true;
-        }
+        self.jobs.source_valid.next = self.job_valid.val();
+        self.jobs.source_data.next = self.job_address.val();
+        self.jobs.source_side.next = self.arriving.val().into();
+        self.jobs.source_last.next = true;
+        self.jobs.sink_ready.next = self.starts.val();
+        self.job_ready.next = self.jobs.source_ready.val();
 
         // Lines come in.
         self.coming.d.next = self.coming.q.val() << 1;
@@ -302,8 +295,6 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryStream<W, KEEP> {
         self.beat_last.next = self.aligner.beat_last.val();
 
         if self.reset.val() {
-            self.job_waits.d.next = false;
-            self.second_waits.d.next = false;
             self.planned.d.next = false;
             self.active.d.next = false;
             self.held.d.next = 0.into();

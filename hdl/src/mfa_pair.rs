@@ -82,8 +82,9 @@ impl MfaPair {
                 poster: FrameGate::new(depth, Side::Poster),
                 posted_frames: MfaQueue::new(depth),
             },
-            clock, reset, base, size, give, give_good, give_frame, give_refused, take_posted, posted, take_free, free, post,
-            post_kind, post_good, post_frame, post_refused, free_level, free_arrived, posted_level, posted_arrived, commands, datas
+            clock, reset, base, size, give, give_good, give_frame, give_refused, take_posted, posted, take_free, free,
+            post, post_kind, post_good, post_frame, post_refused, free_level, free_arrived, posted_level,
+            posted_arrived, commands, datas
         }
     }
 }

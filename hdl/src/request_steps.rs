@@ -203,9 +203,10 @@ impl<const W: usize> Default for RequestSteps<W> {
             access_ready, access_write, access_address, access_count, access_head, access_tail, access_data,
             write_valid, write_ready, write_first, write_last, write_void, write_address, write_dws, write_data,
             write_head, write_tail, read_valid, read_ready, read_address, read_dws, answer_valid, answer_ready, answer,
-            unsupported, busy, action, action_now, address, left, offset, bytes, head, tail, echo, data, first, last, is_void,
-            refusals, arriving, accesses, writes_registers, reads_registers, writes_memory, reads_memory, answers,
-            refuses, reads, room, fits, dws, beat_dws, step, head_now, tail_now, lower, lower_bits, made, done, finished
+            unsupported, busy, action, action_now, address, left, offset, bytes, head, tail, echo, data, first, last,
+            is_void, refusals, arriving, accesses, writes_registers, reads_registers, writes_memory, reads_memory,
+            answers, refuses, reads, room, fits, dws, beat_dws, step, head_now, tail_now, lower, lower_bits, made, done,
+            finished
         }
     }
 }

@@ -83,3 +83,57 @@ impl<const W: usize, const SIDE: usize> Logic for SkidBuffer<W, SIDE> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Random;
+
+    /// Beats through a buffer whose source and sink are there in `valid` and `ready` of 8 cycles; how many cycles that took.
+    fn cycles(count: u64, valid: u64, ready: u64) -> u64 {
+        let mut dut = SkidBuffer::<16, 8>::default();
+        dut.connect_all();
+        let mut random = Random::seeded(8 * valid + ready);
+        let (mut put, mut taken, mut shown) = (0, 0, false);
+        for cycle in 0..100 * count {
+            dut.reset.next = cycle == 0;
+            shown = cycle > 0 && put < count && (shown || random.below(8) < valid);
+            dut.source_valid.next = shown;
+            dut.source_data.next = (put * 7 & 0xffff).to_bits();
+            dut.source_side.next = (put & 0xff).to_bits();
+            dut.source_last.next = put % 5 == 4;
+            // Whether there is room does not depend on what the sink does in this cycle.
+            dut.sink_ready.next = false;
+            assert!(simulate(&mut dut, 10));
+            let room = dut.source_ready.val();
+            dut.sink_ready.next = cycle > 0 && random.below(8) < ready;
+            assert!(simulate(&mut dut, 10));
+            assert_eq!(dut.source_ready.val(), room);
+            if dut.sink_valid.val() && dut.sink_ready.val() {
+                assert_eq!(dut.sink_data.val().to_u64(), taken * 7 & 0xffff);
+                assert_eq!((dut.sink_side.val().to_u64(), dut.sink_last.val()), (taken & 0xff, taken % 5 == 4));
+                taken += 1;
+            }
+            if shown && room {
+                put += 1;
+                shown = false;
+            }
+            for level in [true, false] {
+                dut.clock.next = level.into();
+                assert!(simulate(&mut dut, 10));
+            }
+            if taken == count {
+                return cycle;
+            }
+        }
+        panic!("{taken} of {count} came out");
+    }
+
+    #[test]
+    fn beats_come_out_once_and_in_order_whatever_the_sides_do() {
+        assert_eq!(cycles(300, 8, 8), 300 + LATENCY as u64, "one a cycle");
+        for (valid, ready) in [(8, 1), (1, 8), (4, 4), (7, 5), (5, 7)] {
+            assert!(cycles(300, valid, ready) >= 300);
+        }
+    }
+}

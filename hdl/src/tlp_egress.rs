@@ -121,7 +121,8 @@ impl<const W: usize> Default for TlpEgress<W> {
             clock, reset, requester_id, completion_tdata, completion_theader, completion_tvalid, completion_tlast,
             completion_tready, message_valid, message_address, message_data, message_ready, read_valid, read_header,
             read_ready, write_tdata, write_theader, write_tvalid, write_tlast, write_tready, tlp_tdata, tlp_theader,
-            tlp_tvalid, tlp_tlast, tlp_tready, stage, in_tlp, free_to_turn, message, high, low, tvalid, tlast, tdata, theader
+            tlp_tvalid, tlp_tlast, tlp_tready, stage, in_tlp, free_to_turn, message, high, low, tvalid, tlast, tdata,
+            theader
         }
     }
 }

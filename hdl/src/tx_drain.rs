@@ -146,9 +146,9 @@ impl<const W: usize, const KEEP: usize> TxDrain<W, KEEP> {
                 _lanes: KEEP,
             },
             clock, reset, frame_valid, frame, ip_sum, rest_sum, frame_take, read_address, read_data, freed, tx_tdata,
-            tx_tkeep, tx_tvalid, tx_tready, tx_tlast, moves, takes, length, active, stored, total, ends, ip_armed, ip_ahead,
-            ip, rest_armed, rest_ahead, rest, place, any_stored, stored_lanes, total_lanes, ip_lanes, rest_lanes,
-            asked, asked_place, asked_stored, asked_last, asked_keep, asked_buffer_lanes, asked_ip_lanes,
+            tx_tkeep, tx_tvalid, tx_tready, tx_tlast, moves, takes, length, active, stored, total, ends, ip_armed,
+            ip_ahead, ip, rest_armed, rest_ahead, rest, place, any_stored, stored_lanes, total_lanes, ip_lanes,
+            rest_lanes, asked, asked_place, asked_stored, asked_last, asked_keep, asked_buffer_lanes, asked_ip_lanes,
             asked_rest_lanes, asked_ip, asked_rest, got, got_data, got_last, got_keep, got_buffer_lanes, got_ip_lanes,
             got_rest_lanes, got_ip, got_rest, buffer_mask, ip_mask, rest_mask, ip_beat, rest_beat, valid, data, keep,
             last

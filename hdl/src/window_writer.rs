@@ -128,7 +128,8 @@ impl<const W: usize, const KEEP: usize> Default for WindowWriter<W, KEEP> {
             clock, reset, write_valid, write_ready, write_first, write_last, write_void, write_address, write_dws,
             write_data, write_head, write_tail, drained, memory_valid, memory_processor, memory_address, memory_data,
             memory_strobe, memory_grant, arriving, stage, place, first, address, dws, head, tail, lanes, aligner,
-            waiting, data, keep, offset, takes, starts, free, oldest, newest, requests, here, behind, moves, ends, new_line
+            waiting, data, keep, offset, takes, starts, free, oldest, newest, requests, here, behind, moves, ends,
+            new_line
         }
     }
 }
