@@ -15,7 +15,8 @@
 //! | `buffer_valid`       | out | 1     | a free receive buffer is at hand; reset value 0 |
 //! | `buffer_address`     | out | 32    | its address, 64-byte aligned |
 //! | `post_room`          | out | 1     | the receive post queue has room for a frame; reset value 1 |
-//! | `post`               | in  | 1     | the buffer at hand is filled: post it, go on to the next |
+//! | `buffer_take`        | in  | 1     | the buffer at hand is filled: go on to the next |
+//! | `post`               | in  | 1     | a cycle later: post it |
 //! | `post_status`        | in  | 32    | its RX_STATUS |
 //! | `post_hash`          | in  | 32    | its RX_HASH |
 //! | `send_push`          | out | 1     | a frame to send |
@@ -163,6 +164,7 @@ pub struct CorePort {
     pub buffer_valid: Signal<Out, Bit>,
     pub buffer_address: Signal<Out, Bits<32>>,
     pub post_room: Signal<Out, Bit>,
+    pub buffer_take: Signal<In, Bit>,
     pub post: Signal<In, Bit>,
     pub post_status: Signal<In, Bits<32>>,
     pub post_hash: Signal<In, Bits<32>>,
@@ -226,6 +228,12 @@ pub struct CorePort {
     held: Signal<Local, Bit>,
     timer_word: Signal<Local, Wide>,
     entry: Signal<Local, Posted>,
+    /// The buffer that was at hand in the last cycle.
+    filled: DFF<Bits<32>>,
+    /// The post queue has room for another frame, those on their way to it counted.
+    post_fits: DFF<Bit>,
+    one_left: Signal<Local, Bit>,
+    two_left: Signal<Local, Bit>,
     descriptor: Signal<Local, Descriptor>,
     sending: Signal<Local, Message>,
     targets: Concat<16>,
@@ -350,14 +358,14 @@ impl CorePort {
                 _processors: processors,
             },
             clock, reset, index, core_valid, core_ready, core_write, core_addr, core_wdata, core_rvalid, core_rdata,
-            core_irq, clock_time, buffer_valid, buffer_address, post_room, post, post_status, post_hash, send_push,
+            core_irq, clock_time, buffer_valid, buffer_address, post_room, buffer_take, post, post_status, post_hash, send_push,
             send_entry, send_room, sent_valid, sent, sent_take, in_base, in_size, in_frames, free_inbound,
             free_inbound_done, take_inbound, inbound_head, in_free_level, in_post_level, command_waits, data_waits,
             take_outbound, take_outbound_done, outbound_mfa, post_outbound, post_outbound_done, mfa, out_free_level,
             out_post_level, out_base_high, out_size, mfa_refused, refused_mfa, ring, dma_push, dma_descriptor,
             dma_grant, dma_full, dma_room, dma_done_valid, dma_done, dma_take, busy, busy_all, sends, send_to,
             send_done, send_refused, message, take, take_ring, taken_message, taken_valid, pending, refused, free,
-            posted, interrupts, held, timer_word, entry, descriptor, sending, targets, send_words, in_levels,
+            posted, interrupts, held, timer_word, entry, filled, post_fits, one_left, two_left, descriptor, sending, targets, send_words, in_levels,
             out_levels, error, causes, takes, taken_now, taken_status, taken_hash, time_high, report_context, taken,
             last_refused, rx_refused, tx_refused, mfas_refused, dma_refused, messages_refused, was_sent, rx_error,
             tx_error, dma_error, message_error
@@ -383,7 +391,9 @@ impl Logic for CorePort {
             dma_refused,
             messages_refused,
             was_sent,
-            error
+            error,
+            filled,
+            post_fits
         );
         self.registers.clock.next = self.clock.val();
         self.registers.reset.next = self.reset.val();
@@ -404,15 +414,21 @@ impl Logic for CorePort {
         self.free.push.next = self.registers.wrote[1].val();
         self.free.push_data.next = self.registers.data.val() & self.aligned.val();
         self.rx_error.next = self.registers.wrote[1].val() & self.free.full.val();
-        self.free.pop.next = self.post.val();
+        self.free.pop.next = self.buffer_take.val();
         self.buffer_valid.next = self.free.head_valid.val();
         self.buffer_address.next = self.free.head_data.val();
-        self.entry.next.address = self.free.head_data.val();
+        self.filled.d.next = self.free.head_data.val();
+        self.entry.next.address = self.filled.q.val();
         self.entry.next.status = self.post_status.val();
         self.entry.next.hash = self.post_hash.val();
         self.posted.push.next = self.post.val();
         self.posted.push_data.next = self.entry.val().into();
-        self.post_room.next = !self.posted.full.val();
+        self.one_left.next = self.posted.level.val() == 255;
+        self.two_left.next = self.posted.level.val() == 254;
+        self.post_fits.d.next = !self.posted.full.val()
+            & !(self.one_left.val() & (self.post.val() | self.buffer_take.val()))
+            & !(self.two_left.val() & self.post.val() & self.buffer_take.val());
+        self.post_room.next = self.post_fits.q.val();
         self.posted.pop.next = self.registers.read[2].val();
         self.registers.driven[1].next = bit_cast::<32, 9>(self.depth.val() - self.free.level.val());
         self.registers.driven[2].next = self.empty.val();
@@ -638,6 +654,7 @@ impl Logic for CorePort {
             self.messages_refused.d.next = 0.into();
             self.was_sent.d.next = false;
             self.error.d.next = false;
+            self.post_fits.d.next = true;
         }
     }
 }

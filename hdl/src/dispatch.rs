@@ -17,9 +17,10 @@
 //! | `buffer_valid_i`   | in  | 1     | processor i has a free buffer                                              |
 //! | `buffer_address_i` | in  | 32    | its address                                                                |
 //! | `post_room_i`      | in  | 1     | its post queue has room                                                    |
-//! | `post_i`           | out | 1     | the buffer is filled                                                       |
-//! | `post_status`      | out | 32    | RX_STATUS of the frame                                                     |
-//! | `post_hash`        | out | 32    | RX_HASH of the frame                                                       |
+//! | `take_i`           | out | 1     | the buffer is filled: on to the next                                       |
+//! | `post_i`           | out | 1     | a cycle later: post it; reset value 0                                      |
+//! | `post_status`      | out | 32    | RX_STATUS of the frame that is posted                                      |
+//! | `post_hash`        | out | 32    | RX_HASH of it                                                              |
 //! | `mem_wvalid_i`     | out | 1     | write to the memory of processor i; reset value 0                          |
 //! | `mem_waddr_i`      | out | 32    | byte address, a multiple of W/8                                            |
 //! | `mem_wdata`        | out | W     | bytes, for all processors alike                                            |
@@ -27,7 +28,7 @@
 //! | `count_c`          | out | 1     | counter c grows by one; reset value 0                                      |
 //! | `bytes_k`          | out | 15    | what the counter of all bytes (k = 0) or of those of processor k - 1 grows by |
 //!
-//! Latency: [`LATENCY`] cycle to the memory ports; a frame is posted in the cycle in which its last beat is written or later. Throughput:
+//! Latency: [`LATENCY`] cycle to the memory ports; a frame is posted in the cycle in which its last beat is written. Throughput:
 //! one beat per cycle, one frame per cycle if frames are one beat long. Never stalls.
 //! Implements: ¶66 (the dispatch logic hands packets to processors), ¶67, ¶68.
 
@@ -69,6 +70,7 @@ pub struct Dispatch<const W: usize, const KEEP: usize> {
     pub buffer_valid: Vec<Signal<In, Bit>>,
     pub buffer_address: Vec<Signal<In, Bits<32>>>,
     pub post_room: Vec<Signal<In, Bit>>,
+    pub take: Vec<Signal<Out, Bit>>,
     pub post: Vec<Signal<Out, Bit>>,
     pub post_status: Signal<Out, Bits<32>>,
     pub post_hash: Signal<Out, Bits<32>>,
@@ -109,6 +111,9 @@ pub struct Dispatch<const W: usize, const KEEP: usize> {
     ended_class: DFF<Bits<3>>,
     ended_delivered: DFF<Bit>,
     ended_dropped: Vec<DFF<Bit>>,
+    ended_status: DFF<Bits<32>>,
+    ended_hash: DFF<Bits<32>>,
+    posts: Vec<DFF<Bit>>,
     ended_gets: Vec<DFF<Bit>>,
     ended_no_buffer: Vec<DFF<Bit>>,
     ended_post_full: Vec<DFF<Bit>>,
@@ -148,7 +153,9 @@ impl<const W: usize, const KEEP: usize> Dispatch<W, KEEP> {
                 buffer_valid: many(processors),
                 buffer_address: many(processors),
                 post_room: many(processors),
+                take: many(processors),
                 post: many(processors),
+                posts: many(processors),
                 mem_wvalid: many(processors),
                 mem_waddr: many(processors),
                 count: many(num_counters(processors)),
@@ -177,7 +184,7 @@ impl<const W: usize, const KEEP: usize> Dispatch<W, KEEP> {
             clock, reset, beat_valid, beat_data, beat_keep, beat_first, beat_last, beat_length, beat_discard,
             beat_verdict, beat_checks, post_status, post_hash, mem_wdata, mem_wstrb, targets, frame_class, status,
             all_gets, all_post_full, offset, next_offset, writes, wdata, wstrb, ends, good, ended, ended_length,
-            ended_class, ended_delivered
+            ended_class, ended_delivered, ended_status, ended_hash
         }
     }
 }
@@ -186,12 +193,14 @@ impl<const W: usize, const KEEP: usize> Logic for Dispatch<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, next_offset, wdata, wstrb, ended, ended_length, ended_class, ended_delivered);
+        dff_setup!(self, clock, ended_status, ended_hash);
         for i in 0..self._processors {
             self.gets_kept[i].clock.next = self.clock.val();
             self.no_buffer_kept[i].clock.next = self.clock.val();
             self.post_full_kept[i].clock.next = self.clock.val();
             self.wvalid[i].clock.next = self.clock.val();
             self.waddr[i].clock.next = self.clock.val();
+            self.posts[i].clock.next = self.clock.val();
             self.ended_gets[i].clock.next = self.clock.val();
             self.ended_no_buffer[i].clock.next = self.clock.val();
             self.ended_post_full[i].clock.next = self.clock.val();
@@ -208,8 +217,10 @@ impl<const W: usize, const KEEP: usize> Logic for Dispatch<W, KEEP> {
         self.status.next.flooded = self.beat_verdict.val().get_bit(19);
         self.status.next.checks = self.beat_checks.val();
         self.status.next.unused = 0.into();
-        self.post_status.next = self.status.val().into();
-        self.post_hash.next = self.beat_verdict.val().get_bits::<32>(20);
+        self.ended_status.d.next = self.status.val().into();
+        self.ended_hash.d.next = self.beat_verdict.val().get_bits::<32>(20);
+        self.post_status.next = self.ended_status.q.val();
+        self.post_hash.next = self.ended_hash.q.val();
 
         // Who gets the frame.
         for i in 0..16 {
@@ -262,7 +273,9 @@ impl<const W: usize, const KEEP: usize> Logic for Dispatch<W, KEEP> {
         self.ends.next = self.beat_valid.val() & self.beat_last.val();
         self.good.next = self.beat_discard.val() == 0;
         for i in 0..self._processors {
-            self.post[i].next = self.ends.val() & self.good.val() & self.gets[i].val();
+            self.take[i].next = self.ends.val() & self.good.val() & self.gets[i].val();
+            self.posts[i].d.next = self.take[i].val() & !self.reset.val();
+            self.post[i].next = self.posts[i].q.val();
         }
 
         // Account for the frame, a cycle later: every frame is delivered or dropped for one cause.

@@ -389,6 +389,7 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             self.core_rdata[i].next = self.core_port[i].core_rdata.val();
             self.core_irq[i].next = self.core_port[i].core_irq.val();
 
+            self.core_port[i].buffer_take.next = self.dispatch.take[i].val();
             self.core_port[i].post.next = self.dispatch.post[i].val();
             self.core_port[i].post_status.next = self.dispatch.post_status.val();
             self.core_port[i].post_hash.next = self.dispatch.post_hash.val();
