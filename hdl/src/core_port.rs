@@ -345,6 +345,7 @@ impl CorePort {
             Self {
                 sent_level: many(processors),
                 message_level: many(processors),
+                free: Queue::with_late_pop(RECEIVE_QUEUE_DEPTH),
                 registers: RegisterFile::new(&csr::CORE, processors, &[]),
                 ring_index: (0..processors as u64).map(|j| Constant::new(j.to_bits())).collect(),
                 taking: many(TAKE_LATENCY),
@@ -364,7 +365,7 @@ impl CorePort {
             take_outbound, take_outbound_done, outbound_mfa, post_outbound, post_outbound_done, mfa, out_free_level,
             out_post_level, out_base_high, out_size, mfa_refused, refused_mfa, ring, dma_push, dma_descriptor,
             dma_grant, dma_full, dma_room, dma_done_valid, dma_done, dma_take, busy, busy_all, sends, send_to,
-            send_done, send_refused, message, take, take_ring, taken_message, taken_valid, pending, refused, free,
+            send_done, send_refused, message, take, take_ring, taken_message, taken_valid, pending, refused,
             posted, interrupts, held, timer_word, entry, filled, post_fits, one_left, two_left, descriptor, sending, targets, send_words, in_levels,
             out_levels, error, causes, takes, taken_now, taken_status, taken_hash, time_high, report_context, taken,
             last_refused, rx_refused, tx_refused, mfas_refused, dma_refused, messages_refused, was_sent, rx_error,

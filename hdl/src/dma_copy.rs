@@ -30,7 +30,7 @@
 //! | `write_grant`     | in  | 1     | it is written                                                                     |
 //! | `probe`           | in  | 9     | a descriptor                                                                      |
 //! | `busy`            | out | 1     | two cycles later: requests of it have not settled                                 |
-//! | `settle_valid`    | out | 1     | a request settles                                                                 |
+//! | `settle_valid`    | out | 1     | a request has settled in the last cycle; reset value 0                            |
 //! | `settle_channel`  | out | 5     | of this channel                                                                   |
 //!
 //! Latency: that of [`crate::memory_stream`] from `copy_valid` to the first beat. Throughput: one beat per cycle; requests follow each
@@ -45,6 +45,7 @@ use crate::lane_mask::LaneMask;
 use crate::many;
 use crate::memory_stream::MemoryStream;
 use crate::queue::Queue;
+use crate::skid_buffer::SkidBuffer;
 
 /// Requests under way.
 const REQUESTS: usize = 8;
@@ -106,8 +107,17 @@ pub struct DmaCopy<const W: usize, const KEEP: usize> {
     header: DFF<Bits<128>>,
     processor: DFF<Bits<4>>,
     address: DFF<Bits<24>>,
+    writes_line: Signal<Local, Bit>,
     moved: Signal<Local, Bit>,
     done: Signal<Local, Bit>,
+    /// Lines to write and where, until they are granted.
+    lines: SkidBuffer<W, KEEP>,
+    places: SkidBuffer<24, 4>,
+    sent: Signal<Local, Bit>,
+    written: Signal<Local, Bit>,
+    settles: Signal<Local, Bit>,
+    settled: DFF<Bit>,
+    settled_channel: DFF<Bits<5>>,
     beat_mask: LaneMask<W, KEEP>,
     lane_bits: Constant<Bits<6>>,
     line_bits: Constant<Bits<24>>,
@@ -120,8 +130,7 @@ impl<const W: usize, const KEEP: usize> Default for DmaCopy<W, KEEP> {
         let keep = KEEP as u64;
         block! {
             Self {
-                // A request comes every second cycle at most.
-                order: Queue::at_leisure(REQUESTS),
+                order: Queue::with_late_pop(REQUESTS),
                 live: many(REQUESTS),
                 id: many(REQUESTS),
                 matches: many(REQUESTS),
@@ -133,8 +142,8 @@ impl<const W: usize, const KEEP: usize> Default for DmaCopy<W, KEEP> {
             read_valid, read_processor, read_address, read_grant, read_data, tlp_tdata, tlp_theader, tlp_tvalid,
             tlp_tlast, tlp_tready, write_valid, write_processor, write_address, write_data, write_strobe, write_grant,
             probe, busy, settle_valid, settle_channel, any_match, is_busy, newest, oldest, place_free, may_take,
-            oldest_id, accepted, stream, head, maker, active, to_host, header, processor, address, moved, done,
-            beat_mask
+            oldest_id, accepted, stream, head, maker, active, to_host, header, processor, address, writes_line, moved,
+            done, lines, places, sent, written, settles, settled, settled_channel, beat_mask
         }
     }
 }
@@ -143,6 +152,11 @@ impl<const W: usize, const KEEP: usize> Logic for DmaCopy<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
         dff_setup!(self, clock, is_busy, newest, oldest, active, to_host, header, processor, address, may_take);
+        dff_setup!(self, clock, settled, settled_channel);
+        self.lines.clock.next = self.clock.val();
+        self.lines.reset.next = self.reset.val();
+        self.places.clock.next = self.clock.val();
+        self.places.reset.next = self.reset.val();
         self.stream.clock.next = self.clock.val();
         self.stream.reset.next = self.reset.val();
         self.order.clock.next = self.clock.val();
@@ -186,17 +200,23 @@ impl<const W: usize, const KEEP: usize> Logic for DmaCopy<W, KEEP> {
         self.maker.requester.next = self.requester.val();
         self.maker.tag.next = 0.into();
         self.beat_mask.lane.next = self.stream.beat_keep.val();
-        self.tlp_tvalid.next = self.active.q.val() & self.to_host.q.val() & self.stream.beat_valid.val();
+        // A TLP waits until the lines before it are written, so that requests settle in order.
+        self.tlp_tvalid.next =
+            self.active.q.val() & self.to_host.q.val() & self.stream.beat_valid.val() & !self.lines.sink_valid.val();
         self.tlp_tdata.next = self.stream.beat_data.val() & self.beat_mask.mask.val();
         self.tlp_theader.next = self.header.q.val();
         self.tlp_tlast.next = self.stream.beat_last.val();
-        self.write_valid.next = self.active.q.val() & !self.to_host.q.val() & self.stream.beat_valid.val();
-        self.write_processor.next = self.processor.q.val();
-        self.write_address.next = self.address.q.val();
-        self.write_data.next = self.stream.beat_data.val();
-        self.write_strobe.next = self.stream.beat_keep.val();
+        self.writes_line.next = self.active.q.val() & !self.to_host.q.val() & self.stream.beat_valid.val();
+        self.lines.source_valid.next = self.writes_line.val();
+        self.lines.source_data.next = self.stream.beat_data.val();
+        self.lines.source_side.next = self.stream.beat_keep.val();
+        self.lines.source_last.next = self.stream.beat_last.val();
+        self.places.source_valid.next = self.writes_line.val();
+        self.places.source_data.next = self.address.q.val();
+        self.places.source_side.next = self.processor.q.val();
+        self.places.source_last.next = true;
         self.moved.next =
-            (self.tlp_tvalid.val() & self.tlp_tready.val()) | (self.write_valid.val() & self.write_grant.val());
+            (self.tlp_tvalid.val() & self.tlp_tready.val()) | (self.writes_line.val() & self.lines.source_ready.val());
         self.stream.beat_ready.next = self.moved.val();
         self.done.next = self.moved.val() & self.stream.beat_last.val();
         if self.moved.val() {
@@ -211,8 +231,20 @@ impl<const W: usize, const KEEP: usize> Logic for DmaCopy<W, KEEP> {
             self.address.d.next = self.head.val().get_bits::<24>(1) & !self.line_bits.val();
         }
 
+        // Write.
+        self.write_valid.next = self.lines.sink_valid.val();
+        self.write_processor.next = self.places.sink_side.val();
+        self.write_address.next = self.places.sink_data.val();
+        self.write_data.next = self.lines.sink_data.val();
+        self.write_strobe.next = self.lines.sink_side.val();
+        self.lines.sink_ready.next = self.write_grant.val();
+        self.places.sink_ready.next = self.write_grant.val();
+
         // Which descriptors have something under way.
-        self.oldest.d.next = self.oldest.q.val() + self.done.val();
+        self.sent.next = self.tlp_tvalid.val() & self.tlp_tready.val() & self.stream.beat_last.val();
+        self.written.next = self.lines.sink_valid.val() & self.write_grant.val() & self.lines.sink_last.val();
+        self.settles.next = self.sent.val() | self.written.val();
+        self.oldest.d.next = self.oldest.q.val() + self.settles.val();
         self.oldest_id.next = 0.into();
         for r in 0..8 {
             self.live[r].clock.next = self.clock.val();
@@ -221,7 +253,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaCopy<W, KEEP> {
             self.id[r].d.next = self.id[r].q.val();
             if self.oldest.q.val() == r.to_bits() {
                 self.oldest_id.next = self.id[r].q.val();
-                if self.done.val() {
+                if self.settles.val() {
                     self.live[r].d.next = false;
                 }
             }
@@ -238,8 +270,10 @@ impl<const W: usize, const KEEP: usize> Logic for DmaCopy<W, KEEP> {
         }
         self.is_busy.d.next = self.any_match.value.val().any();
         self.busy.next = self.is_busy.q.val();
-        self.settle_valid.next = self.done.val();
-        self.settle_channel.next = self.oldest_id.val().get_bits::<5>(4);
+        self.settled.d.next = self.settles.val() & !self.reset.val();
+        self.settled_channel.d.next = self.oldest_id.val().get_bits::<5>(4);
+        self.settle_valid.next = self.settled.q.val();
+        self.settle_channel.next = self.settled_channel.q.val();
 
         if self.reset.val() {
             self.newest.d.next = 0.into();
@@ -301,6 +335,20 @@ mod tests {
             }
             lines.push_back(line);
             let lane_of = |data: Bits<W>, lane: usize| data.get_bits::<8>(8 * lane).to_u64() as u8;
+            // What has settled in the last cycle is there, and nothing more.
+            if cycle > 0 && dut.settle_valid.val() {
+                let (near, far, length, to_host) = requests[settled];
+                assert!(settled < taken);
+                for offset in 0..length {
+                    assert_eq!(
+                        written.remove(&(to_host, far + offset)),
+                        Some(byte(near + offset)),
+                        "request {settled}"
+                    );
+                }
+                assert!(written.is_empty(), "more than request {settled}");
+                settled += 1;
+            }
             if cycle > 0 && dut.write_grant.val() {
                 let at = dut.write_processor.val().to_u64() << 24 | dut.write_address.val().to_u64();
                 assert_eq!(at % KEEP as u64, 0);
@@ -327,19 +375,6 @@ mod tests {
                         }
                     }
                 }
-            }
-            if cycle > 0 && dut.settle_valid.val() {
-                let (near, far, length, to_host) = requests[settled];
-                assert!(settled < taken);
-                for offset in 0..length {
-                    assert_eq!(
-                        written.remove(&(to_host, far + offset)),
-                        Some(byte(near + offset)),
-                        "request {settled}"
-                    );
-                }
-                assert!(written.is_empty(), "more than request {settled}");
-                settled += 1;
             }
             taken += usize::from(cycle > 0 && dut.copy_valid.val() && dut.copy_ready.val());
             for level in [true, false] {

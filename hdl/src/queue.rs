@@ -13,8 +13,7 @@
 //! | `head_data`  | out | WIDTH   | the oldest entry; not reset                                            |
 //! | `level`      | out | ADDRESS + 1 | entries held, those not yet on show included; reset value 0        |
 //!
-//! Latency: [`LATENCY`] cycles from a push into an empty queue to `head_valid`. Throughput: one push and one pop per cycle, or as
-//! [`Queue::at_leisure`] says.
+//! Latency: [`LATENCY`] cycles from a push into an empty queue to `head_valid`. Throughput: one push and one pop per cycle.
 //! Holds 2^ADDRESS entries, or as many as [`Queue::new`] was told.
 
 use rust_hdl_core::prelude::*;
@@ -51,12 +50,11 @@ pub struct Queue<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> {
     held_change: Signal<Local, Bits<LEVEL>>,
     taken: Signal<Local, Bit>,
     was_taken: DFF<Bit>,
-    leaves: Signal<Local, Bit>,
     advance: Signal<Local, Bit>,
     read_next: Signal<Local, Bits<LEVEL>>,
     depth_less_one: Constant<Bits<LEVEL>>,
     less: Constant<Bits<LEVEL>>,
-    at_leisure: Constant<Bit>,
+    late_pop: Constant<Bit>,
 }
 
 impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Default for Queue<WIDTH, ADDRESS, LEVEL> {
@@ -68,16 +66,16 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Default for Q
 impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Queue<WIDTH, ADDRESS, LEVEL> {
     /// A queue of `depth` entries: a power of two from 4 to 2^ADDRESS.
     pub fn new(depth: usize) -> Self {
-        Self::paced(depth, false)
+        Self::timed(depth, false)
     }
 
-    /// The same for a `pop` that comes late in its cycle: it reaches the memory and `level` a cycle later, so there is one every second
-    /// cycle at most.
-    pub fn at_leisure(depth: usize) -> Self {
-        Self::paced(depth, true)
+    /// The same for a `pop` that comes late in its cycle: it reaches the memory, `level` and `full` a cycle later. What is on show comes
+    /// through a multiplexer then.
+    pub fn with_late_pop(depth: usize) -> Self {
+        Self::timed(depth, true)
     }
 
-    fn paced(depth: usize, at_leisure: bool) -> Self {
+    fn timed(depth: usize, late_pop: bool) -> Self {
         assert_eq!(ADDRESS + 1, LEVEL);
         assert!(depth.is_power_of_two() && (4..=1 << ADDRESS).contains(&depth), "a queue of {depth} entries");
         block! {
@@ -85,11 +83,11 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Queue<WIDTH, 
                 // A read that meets the write of its own address is not believed: `fetched` goes by the count before the write.
                 entries: Memory::new(depth, Collision::Discarded),
                 depth_less_one: Constant::new((depth as u64 - 1).to_bits()),
-                at_leisure: Constant::new(at_leisure),
+                late_pop: Constant::new(late_pop),
                 less: Constant::new(!Bits::<LEVEL>::default()),
             },
             clock, reset, push, push_data, full, pop, head_valid, head_data, level, write_count, read_count, held,
-            fetched, shown, head, is_full, accepted, held_change, taken, was_taken, leaves, advance, read_next
+            fetched, shown, head, is_full, accepted, held_change, taken, was_taken, advance, read_next
         }
     }
 }
@@ -100,9 +98,21 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Que
         dff_setup!(self, clock, write_count, read_count, held, fetched, shown, head, is_full, was_taken);
         self.entries.clock.next = self.clock.val();
 
+        // On show: while a late pop is carried out, what will be the head.
+        self.head_valid.next = self.shown.q.val();
+        self.head_data.next = self.head.q.val();
+        if self.late_pop.val() & self.was_taken.q.val() {
+            self.head_valid.next = self.fetched.q.val();
+            self.head_data.next = self.entries.read_data.val();
+        }
+
         self.full.next = self.is_full.q.val();
         self.accepted.next = self.push.val() & !self.full.val();
+        self.was_taken.d.next = self.pop.val() & self.head_valid.val() & !self.reset.val();
         self.taken.next = self.pop.val() & self.shown.q.val();
+        if self.late_pop.val() {
+            self.taken.next = self.was_taken.q.val();
+        }
 
         self.entries.write_enable.next = self.accepted.val();
         self.entries.write_address.next = bit_cast::<ADDRESS, LEVEL>(self.write_count.q.val());
@@ -112,7 +122,7 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Que
         }
 
         // The entry at the memory's output moves up when the head is empty or being taken.
-        self.advance.next = self.fetched.q.val() & (!self.shown.q.val() | (self.taken.val() & !self.at_leisure.val()));
+        self.advance.next = self.fetched.q.val() & (!self.shown.q.val() | self.taken.val());
         // `advance` is the last signal to settle: both outcomes are ready before it chooses.
         self.read_next.next = self.read_count.q.val() + 1;
         self.entries.read_address.next = bit_cast::<ADDRESS, LEVEL>(self.read_count.q.val());
@@ -130,25 +140,17 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Que
             self.head.d.next = self.entries.read_data.val();
         }
 
-        // At leisure, the room of what was taken is known a cycle later.
-        self.was_taken.d.next = self.taken.val() & !self.reset.val();
-        self.leaves.next = self.taken.val();
-        if self.at_leisure.val() {
-            self.leaves.next = self.was_taken.q.val();
-        }
         self.held_change.next = 0.into();
-        if self.accepted.val() & !self.leaves.val() {
+        if self.accepted.val() & !self.taken.val() {
             self.held_change.next = 1.into();
             self.is_full.d.next = self.held.q.val() == self.depth_less_one.val();
         }
-        if self.leaves.val() & !self.accepted.val() {
+        if self.taken.val() & !self.accepted.val() {
             self.held_change.next = self.less.val();
             self.is_full.d.next = false;
         }
         self.held.d.next = self.held.q.val() + self.held_change.val();
 
-        self.head_valid.next = self.shown.q.val();
-        self.head_data.next = self.head.q.val();
         self.level.next = self.held.q.val();
 
         if self.reset.val() {
@@ -197,9 +199,9 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_taken_every_cycle_or_every_second() {
-        for (at_leisure, expected) in [(false, "111111110"), (true, "101010101")] {
-            let mut dut = Dut::paced(16, at_leisure);
+    fn what_waits_is_taken_every_cycle() {
+        for late_pop in [false, true] {
+            let mut dut = Dut::timed(16, late_pop);
             for n in 0..8 {
                 cycle(&mut dut, Some(n), false);
             }
@@ -207,16 +209,14 @@ mod tests {
                 cycle(&mut dut, None, false);
             }
             let taken: Vec<_> = (0..9).map(|_| cycle(&mut dut, None, true).0).collect();
-            let pattern: String = taken.iter().map(|t| if t.is_some() { '1' } else { '0' }).collect();
-            assert_eq!(pattern, expected);
-            assert!(taken.into_iter().flatten().eq(0..expected.matches('1').count() as u64));
+            assert_eq!(taken, [0, 1, 2, 3, 4, 5, 6, 7].map(Some).into_iter().chain([None]).collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn any_depth_keeps_order_and_refuses_what_does_not_fit() {
-        for (depth, at_leisure) in [(4, false), (8, false), (16, false), (4, true), (16, true)] {
-            let mut dut = Dut::paced(depth, at_leisure);
+        for (depth, late_pop) in [(4, false), (8, false), (16, false), (4, true), (16, true)] {
+            let mut dut = Dut::timed(depth, late_pop);
             let (mut model, mut seed, mut taken, mut refused, mut late) = (VecDeque::new(), 0x9e37_79b9u32, 0, 0, 0);
             for n in 0..2000u32 {
                 // xorshift32
@@ -234,7 +234,7 @@ mod tests {
                 if pop && let Some(shown) = shown {
                     assert_eq!(model.pop_front(), Some(shown));
                     taken += 1;
-                    late = usize::from(at_leisure);
+                    late = usize::from(late_pop);
                 }
                 if push && !full {
                     model.push_back(data);

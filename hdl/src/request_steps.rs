@@ -156,7 +156,10 @@ pub struct RequestSteps<const W: usize> {
     reads: Signal<Local, Bit>,
     /// DWs up to the next 128-byte boundary.
     room: Signal<Local, Bits<6>>,
-    fits: Signal<Local, Bit>,
+    /// All that is left lies before it.
+    fits: DFF<Bit>,
+    span: Signal<Local, Bits<12>>,
+    arriving_span: Signal<Local, Bits<12>>,
     dws: Signal<Local, Bits<6>>,
     beat_dws: Signal<Local, Bits<6>>,
     step: Signal<Local, Bits<6>>,
@@ -205,7 +208,7 @@ impl<const W: usize> Default for RequestSteps<W> {
             write_head, write_tail, read_valid, read_ready, read_address, read_dws, answer_valid, answer_ready, answer,
             unsupported, busy, action, action_now, address, left, offset, bytes, head, tail, echo, data, first, last,
             is_void, refusals, arriving, accesses, writes_registers, reads_registers, writes_memory, reads_memory,
-            answers, refuses, reads, room, fits, dws, beat_dws, step, head_now, tail_now, lower, lower_bits, made, done,
+            answers, refuses, reads, room, fits, span, arriving_span, dws, beat_dws, step, head_now, tail_now, lower, lower_bits, made, done,
             finished
         }
     }
@@ -216,16 +219,15 @@ impl<const W: usize> Logic for RequestSteps<W> {
     fn update(&mut self) {
         dff_setup!(self, clock, busy, action, address, left, offset, bytes, head, tail, echo);
         dff_setup!(self, clock, data, first, last, is_void, refusals);
-        dff_setup!(self, clock, writes_registers, reads_registers, writes_memory, reads_memory, answers, refuses);
+        dff_setup!(self, clock, writes_registers, reads_registers, writes_memory, reads_memory, answers, refuses, fits);
 
         self.reads.next = self.reads_registers.q.val() | self.reads_memory.q.val();
         self.accesses.next = self.reads_registers.q.val() | self.writes_registers.q.val();
 
         // How much of it: what is left, but not beyond the boundary, or beyond the beat.
         self.room.next = self.boundary.val() - bit_cast::<6, 26>(self.address.q.val() & 31);
-        self.fits.next = self.left.q.val() <= bit_cast::<11, 6>(self.room.val());
         self.dws.next = self.room.val();
-        if self.fits.val() {
+        if self.fits.q.val() {
             self.dws.next = bit_cast::<6, 11>(self.left.q.val());
         }
         self.beat_dws.next = self.beat.val();
@@ -318,7 +320,7 @@ impl<const W: usize> Logic for RequestSteps<W> {
         if self.answers.q.val() | (self.refuses.q.val() & self.last.q.val()) {
             self.done.next = self.drained.val() & self.answer_ready.val();
         }
-        self.finished.next = self.done.val() & (!self.reads.val() | self.fits.val());
+        self.finished.next = self.done.val() & (!self.reads.val() | self.fits.q.val());
         self.refusals.d.next = self.done.val() & self.refuses.q.val() & self.last.q.val() & !self.reset.val();
         self.unsupported.next = self.refusals.q.val();
 
@@ -327,6 +329,11 @@ impl<const W: usize> Logic for RequestSteps<W> {
         if !self.reads.val() {
             self.step.next = self.beat.val();
         }
+        self.arriving.next = self.job.val();
+        self.span.next =
+            bit_cast::<12, 11>(self.left.q.val()) + bit_cast::<12, 5>(self.address.q.val().get_bits::<5>(0));
+        self.arriving_span.next = bit_cast::<12, 11>(self.arriving.val().get_bits::<11>(29))
+            + bit_cast::<12, 5>(self.arriving.val().get_bits::<5>(3));
         // A refusal waits for the request's last beat, and says what the first one said.
         if self.done.val() & !self.refuses.q.val() {
             // A request lies within one memory, whatever its length.
@@ -335,9 +342,9 @@ impl<const W: usize> Logic for RequestSteps<W> {
             self.left.d.next = self.left.q.val() - bit_cast::<11, 6>(self.step.val());
             self.bytes.d.next = self.bytes.q.val() - (bit_cast::<12, 7>(!self.lower_bits.val()) + 1);
             self.offset.d.next = 0.into();
+            self.fits.d.next = self.span.val() <= 64;
         }
         self.job_ready.next = self.finished.val() | !self.busy.q.val();
-        self.arriving.next = self.job.val();
         self.action_now.next = self.action.q.val();
         if self.job_first.val() {
             self.action_now.next = self.arriving.val().get_bits::<3>(0);
@@ -358,6 +365,7 @@ impl<const W: usize> Logic for RequestSteps<W> {
             if self.job_first.val() {
                 self.address.d.next = self.arriving.val().get_bits::<26>(3);
                 self.left.d.next = self.arriving.val().get_bits::<11>(29);
+                self.fits.d.next = self.arriving_span.val() <= 32;
                 self.head.d.next = self.arriving.val().get_bits::<4>(40);
                 self.tail.d.next = self.arriving.val().get_bits::<4>(44);
                 self.offset.d.next = self.arriving.val().get_bits::<2>(48);

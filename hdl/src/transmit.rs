@@ -196,6 +196,7 @@ impl<const W: usize, const KEEP: usize> Transmit<W, KEEP> {
                 returned: many(processors),
                 send: many(processors),
                 scheduler: TxScheduler::new(processors),
+                owners: Queue::with_late_pop(32),
                 buffer: Memory::new(words, Collision::Discarded),
                 drain: TxDrain::new(words),
                 done_here: many(processors),
@@ -215,7 +216,7 @@ impl<const W: usize, const KEEP: usize> Transmit<W, KEEP> {
             clock, reset, read_valid, read_processor, read_address, read_grant, read_data, tx_tdata, tx_tkeep,
             tx_tvalid, tx_tready, tx_tlast, waits, processor, entry, words, may_start, starts, frame, places, owner,
             room_in_buffer, room_left, under_way, stream, write_place, places_of, sums, sums_of, sums_now, frames,
-            owners, leaves, done, done_processor, done_address, done_length, done_bad, done_entry_now
+            leaves, done, done_processor, done_address, done_length, done_bad, done_entry_now
         }
     }
 }

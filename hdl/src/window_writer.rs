@@ -13,7 +13,7 @@
 //! | `write_data`       | in  | W     | payload, first DW in the lowest lanes of the first beat         |
 //! | `write_head`       | in  | 4     | byte enables of the request's first DW                          |
 //! | `write_tail`       | in  | 4     | byte enables of its last DW; all set if it is the first one too |
-//! | `drained`          | out | 1     | all that was taken has been granted; reset value 1              |
+//! | `drained`          | out | 1     | all that was taken has been granted, a cycle ago; reset value 1 |
 //! | `memory_valid`     | out | 1     | write a line; goes on until it is granted; reset value 0        |
 //! | `memory_processor` | out | 4     | to which processor                                              |
 //! | `memory_address`   | out | 24    | byte address, a multiple of W/8                                 |
@@ -95,6 +95,7 @@ pub struct WindowWriter<const W: usize, const KEEP: usize> {
     oldest: DFF<Bits<2>>,
     newest: DFF<Bits<2>>,
     requests: DFF<Bits<3>>,
+    is_drained: DFF<Bit>,
     here: Signal<Local, Bits<28>>,
     behind: Signal<Local, Bits<28>>,
     moves: Signal<Local, Bit>,
@@ -128,7 +129,7 @@ impl<const W: usize, const KEEP: usize> Default for WindowWriter<W, KEEP> {
             clock, reset, write_valid, write_ready, write_first, write_last, write_void, write_address, write_dws,
             write_data, write_head, write_tail, drained, memory_valid, memory_processor, memory_address, memory_data,
             memory_strobe, memory_grant, arriving, stage, place, first, address, dws, head, tail, lanes, aligner,
-            waiting, data, keep, offset, takes, starts, free, oldest, newest, requests, here, behind, moves, ends,
+            waiting, data, keep, offset, takes, starts, free, oldest, newest, requests, is_drained, here, behind, moves, ends,
             new_line
         }
     }
@@ -137,7 +138,7 @@ impl<const W: usize, const KEEP: usize> Default for WindowWriter<W, KEEP> {
 impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, waiting, data, keep, oldest, newest, requests);
+        dff_setup!(self, clock, waiting, data, keep, oldest, newest, requests, is_drained);
         for i in 0..self._requests {
             self.line[i].clock.next = self.clock.val();
         }
@@ -247,13 +248,15 @@ impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
         if self.ends.val() & !self.starts.val() {
             self.requests.d.next = self.requests.q.val() - 1;
         }
-        self.drained.next = (self.requests.q.val() == 0) & !self.stage.sink_valid.val();
+        self.is_drained.d.next = (self.requests.q.val() == 0) & !self.stage.sink_valid.val() & !self.write_valid.val();
+        self.drained.next = self.is_drained.q.val();
 
         if self.reset.val() {
             self.waiting.d.next = false;
             self.oldest.d.next = 0.into();
             self.newest.d.next = 0.into();
             self.requests.d.next = 0.into();
+            self.is_drained.d.next = true;
         }
     }
 }
