@@ -15,6 +15,7 @@ CLOCK_TO_OUT = {"TRELLIS_FF": 0.46, "DP16KD": 4.26}
 LUT, PAIR, INTO_CARRY, CARRY, OUT_OF_CARRY, ENABLE = 0.18, 0.15, 0.33, 0.04, 0.32, 0.15
 # Inputs that a slice connects within itself.
 WITHIN = {"FCI", "FXA", "FXB", "F1"}
+CONSTANTS = {"$PACKER_GND", "$PACKER_VCC"}
 
 
 def longest(placed, count):
@@ -34,7 +35,8 @@ def longest(placed, count):
 
     def wire(bit, name, port):
         source = drivers[bit][0] if bit in drivers else None
-        if port in WITHIN or source not in places or name not in places or (port == "DI" and places[source] == places[name]):
+        # A constant is there from the start.
+        if source in CONSTANTS or port in WITHIN or source not in places or name not in places or (port == "DI" and places[source] == places[name]):
             return 0
         x, y = (abs(a - b) for a, b in zip(places[source], places[name]))
         return STEP * (3 + max(x - 5, 0) + max(y - 5, 0) + 2 * (min(x, 5) + min(y, 5)))

@@ -63,6 +63,7 @@
 //! | `error_pending`      | out | 1     | a bit of ERROR_STATUS is set                                                  |
 //! | `ring_i`             | in  | 1     | processor i rings                                                             |
 //! | `rung_i`             | out | 1     | bit i of RINGS                                                                |
+//! | `dma_comes`          | out | 1     | in the next cycle there is                                                    |
 //! | `dma_push`           | out | 1     | a descriptor for the host's channel                                           |
 //! | `dma_descriptor`     | out | 224   | it, see [`abi::dma`]                                                          |
 //! | `dma_room`           | in  | 5     | DMA_PUSH                                                                      |
@@ -180,6 +181,7 @@ pub struct Csr {
     pub error_pending: Signal<Out, Bit>,
     pub ring: Vec<Signal<In, Bit>>,
     pub rung: Vec<Signal<Out, Bit>>,
+    pub dma_comes: Signal<Out, Bit>,
     pub dma_push: Signal<Out, Bit>,
     pub dma_descriptor: Signal<Out, Bits<224>>,
     pub dma_room: Signal<In, Bits<5>>,
@@ -344,7 +346,7 @@ impl Csr {
             msix_enable, msix_mask, moderation_time, moderation_count, reta_write, reta_index, reta_wdata, reta_rdata,
             total_index, total, table_index, table_wdata, window_write, window_read, window_rdata, msix_write,
             msix_rdata, msix_pending, take_inbound, post_inbound, take_outbound, free_outbound, page, mfa, taken_mfa,
-            out_free_level, out_post_level, out_posted, host_irq, refused_mfa, error_pending, dma_push, dma_descriptor,
+            out_free_level, out_post_level, out_posted, host_irq, refused_mfa, error_pending, dma_comes, dma_push, dma_descriptor,
             dma_room, dma_done_valid, dma_done, dma_take, writing, reading, word_place, in_pages, at_mask, at_inbound,
             at_outbound, in_reta, in_totals, in_windows, in_msix, in_pending, outbound_mask, outbound_posted,
             error_word, refused, rung_word, report_context, key_words, out_levels, descriptor, pushes, push_context,
@@ -434,7 +436,8 @@ impl Logic for Csr {
         self.descriptor.next.control = self.registers.value[27].val();
         self.descriptor.next.mfa = self.registers.value[28].val();
         // Pushed a cycle after the last word's write, before a write behind it can change the others. Its room is gone already.
-        self.pushes.d.next = self.registers.wrote[4].val() & !self.reset.val();
+        self.dma_comes.next = self.registers.wrote[4].val() & !self.reset.val();
+        self.pushes.d.next = self.dma_comes.val();
         self.push_context.d.next = self.registers.data.val();
         self.descriptor.next.context = self.push_context.q.val();
         self.dma_descriptor.next = self.descriptor.val().into();

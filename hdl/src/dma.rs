@@ -14,6 +14,7 @@
 //! | `timeout`         | in  | 32    | cycles a read may take, up to about half as many more; 0 for ever                           |
 //! | `push_c`          | in  | 1     | channel c hands in a descriptor; held until it is granted or refused                  |
 //! | `push_data_c`     | in  | 224   | it, stable as long as `push_c`                                                        |
+//! | `host_comes`      | in  | 1     | the host (the last channel) pushes in the next cycle                                  |
 //! | `push_grant_c`    | out | 1     | it is taken in this cycle; the host's in the cycle of its push                        |
 //! | `push_refused_c`  | out | 1     | it is refused in this cycle, as the channel has no room                               |
 //! | `room_c`          | out | 5     | descriptors that the channel may push; reset value 16                                 |
@@ -103,6 +104,7 @@ pub struct Dma<const W: usize, const KEEP: usize> {
     pub timeout: Signal<In, Bits<32>>,
     pub push: Vec<Signal<In, Bit>>,
     pub push_data: Vec<Signal<In, Bits<224>>>,
+    pub host_comes: Signal<In, Bit>,
     pub push_grant: Vec<Signal<Out, Bit>>,
     pub push_refused: Vec<Signal<Out, Bit>>,
     pub room: Vec<Signal<Out, Bits<5>>>,
@@ -191,7 +193,7 @@ impl<const W: usize, const KEEP: usize> Dma<W, KEEP> {
                 reports: DmaReports::new(channels),
                 _channels: channels,
             },
-            clock, reset, requester, max_payload, max_read, timeout, window_write, window_read, window_index,
+            clock, reset, host_comes, requester, max_payload, max_read, timeout, window_write, window_read, window_index,
             window_wdata, window_rdata, mrd_theader, mrd_tvalid, mrd_tready, mwr_tdata, mwr_theader, mwr_tvalid,
             mwr_tlast, mwr_tready, cpl_tdata, cpl_theader, cpl_tvalid, cpl_tlast, cpl_tready, read_valid,
             read_processor, read_address, read_grant, read_data, fill_valid, fill_processor, fill_address, fill_data,
@@ -207,6 +209,7 @@ impl<const W: usize, const KEEP: usize> Logic for Dma<W, KEEP> {
     fn update(&mut self) {
         self.descriptors.clock.next = self.clock.val();
         self.descriptors.reset.next = self.reset.val();
+        self.descriptors.host_comes.next = self.host_comes.val();
         self.windows.clock.next = self.clock.val();
         self.windows.reset.next = self.reset.val();
         self.start.clock.next = self.clock.val();

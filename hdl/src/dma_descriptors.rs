@@ -1,7 +1,7 @@
 //! Stores the descriptors of all channels of the DMA engine in one memory.
 //!
-//! Processors take turns. The host comes first and is never held up, as its register writes cannot wait; without credit it is refused
-//! without a turn, so it takes at most 16 turns before the processors had theirs.
+//! Processors take turns. The host comes first and is never held up, as its register writes cannot wait; it is announced a cycle ahead, so
+//! that the processors' turns are registers.
 //!
 //! | port               | dir | width | meaning                                                                               |
 //! |--------------------|-----|-------|---------------------------------------------------------------------------------------|
@@ -10,6 +10,7 @@
 //! | `push_grant_c`     | out | 1     | it is taken in this cycle; the host's (the last one) in the cycle of its push         |
 //! | `push_refused_c`   | out | 1     | it is refused in this cycle, as the channel has no credit                             |
 //! | `room_c`           | in  | 5     | the channel's credit                                                                  |
+//! | `host_comes`       | in  | 1     | the host (the last channel) pushes in the next cycle                                  |
 //! | `position_c`       | in  | 4     | where the channel's next descriptor is stored                                         |
 //! | `start_channel`    | in  | 5     | descriptor to start: channel                                                          |
 //! | `start_position`   | in  | 4     | and position                                                                          |
@@ -43,6 +44,7 @@ pub struct DmaDescriptors {
     pub push_grant: Vec<Signal<Out, Bit>>,
     pub push_refused: Vec<Signal<Out, Bit>>,
     pub room: Vec<Signal<In, Bits<5>>>,
+    pub host_comes: Signal<In, Bit>,
     pub position: Vec<Signal<In, Bits<4>>>,
     pub start_channel: Signal<In, Bits<5>>,
     pub start_position: Signal<In, Bits<4>>,
@@ -55,9 +57,10 @@ pub struct DmaDescriptors {
     pub retire_mfa: Signal<Out, Bits<32>>,
     pub retire_context: Signal<Out, Bits<32>>,
     turns: Arbiter,
-    /// The processor whose turn it is: at most one.
+    /// The processor whose turn it is: at most one, and none when the host pushes.
     chosen: Vec<DFF<Bit>>,
-    host_pushes: Signal<Local, Bit>,
+    /// Whose descriptor is stored, if it is granted.
+    selected: Vec<Signal<Local, Bit>>,
     granted: Vec<Signal<Local, Bit>>,
     any_granted: Signal<Local, Bit>,
     data_of: Vec<Signal<Local, Bits<224>>>,
@@ -89,6 +92,7 @@ impl DmaDescriptors {
                 position: many(channels),
                 turns: Arbiter::new(processors),
                 chosen: many(processors),
+                selected: many(channels),
                 granted: many(channels),
                 data_of: many(channels),
                 position_of: many(channels),
@@ -99,7 +103,7 @@ impl DmaDescriptors {
                 _channels: channels,
             },
             clock, reset, start_channel, start_position, start_source, start_destination, start_control, retire_channel,
-            retire_position, retire_control, retire_mfa, retire_context, host_pushes, any_granted, data, store_channel,
+            retire_position, retire_control, retire_mfa, retire_context, host_comes, any_granted, data, store_channel,
             store_position, stores, store_place, stored
         }
     }
@@ -115,24 +119,18 @@ impl Logic for DmaDescriptors {
         self.to_retire.clock.next = self.clock.val();
 
         // The host, else the one chosen a cycle ago.
-        self.host_pushes.next = false;
         for c in self._processors..self._channels {
-            self.host_pushes.next = self.push[c].val() & self.room[c].val().any();
+            self.selected[c].next = self.push[c].val();
             self.granted[c].next = self.push[c].val() & self.room[c].val().any();
         }
         for i in 0..self._processors {
-            self.granted[i].next = self.chosen[i].q.val() & self.push[i].val() & !self.host_pushes.val();
+            self.selected[i].next = self.chosen[i].q.val();
+            self.granted[i].next = self.chosen[i].q.val() & self.push[i].val();
             self.turns.request[i].next = self.push[i].val() & self.room[i].val().any() & !self.chosen[i].q.val();
             self.chosen[i].clock.next = self.clock.val();
-            self.chosen[i].d.next = self.turns.grant[i].val();
-            if self.host_pushes.val() {
-                self.chosen[i].d.next = self.chosen[i].q.val();
-            }
-            if self.reset.val() {
-                self.chosen[i].d.next = false;
-            }
+            self.chosen[i].d.next = self.turns.grant[i].val() & !self.host_comes.val() & !self.reset.val();
         }
-        self.turns.advance.next = self.turns.any.val() & !self.host_pushes.val();
+        self.turns.advance.next = self.turns.any.val() & !self.host_comes.val();
 
         // Store it.
         self.any_granted.next = false;
@@ -144,8 +142,8 @@ impl Logic for DmaDescriptors {
             self.push_refused[c].next = self.push[c].val() & !self.room[c].val().any();
             self.data_of[c].next = 0.into();
             self.position_of[c].next = 0.into();
-            if self.granted[c].val() {
-                self.any_granted.next = true;
+            self.any_granted.next = self.any_granted.val() | self.granted[c].val();
+            if self.selected[c].val() {
                 self.data_of[c].next = self.push_data[c].val();
                 self.position_of[c].next = self.position[c].val();
                 self.store_channel.next = c.to_bits();
@@ -214,11 +212,19 @@ mod tests {
         let mut waited = [0; CHANNELS];
         let (mut pushes, mut refusals, mut number) = ([0u64; CHANNELS], 0, 0u64);
         let mut places = [[0u64; DEPTH]; CHANNELS];
+        // The host's next one is announced.
+        let mut coming = None;
         for cycle in 0..2000u64 {
             let mut room = [0; CHANNELS];
+            pushing[PROCESSORS] = coming.take();
+            if random.below(4) == 0 {
+                number += 1;
+                coming = Some(number);
+            }
+            dut.host_comes.next = coming.is_some();
             for c in 0..CHANNELS {
                 room[c] = if random.below(8) == 0 { 0 } else { 1 + random.below(16) };
-                if pushing[c].is_none() && random.below(4) == 0 {
+                if c < PROCESSORS && pushing[c].is_none() && random.below(4) == 0 {
                     number += 1;
                     pushing[c] = Some(number);
                 }

@@ -518,6 +518,7 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             self.core_port[i].dma_done_valid.next = self.dma.done_valid[i].val();
             self.core_port[i].dma_done.next = self.dma.done_data[i].val();
             // The host's channel is the last one.
+            self.dma.host_comes.next = self.csr.dma_comes.val();
             self.dma.push[i + 1].next = self.csr.dma_push.val();
             self.dma.push_data[i + 1].next = self.csr.dma_descriptor.val();
             self.dma.done_take[i + 1].next = self.csr.dma_take.val();

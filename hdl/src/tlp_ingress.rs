@@ -94,6 +94,9 @@ pub struct TlpIngress<const W: usize> {
     /// Beats of this TLP that follow the one on show, by its header.
     left: DFF<Bits<10>>,
     left_now: Signal<Local, Bits<10>>,
+    /// No beat is left behind the next one.
+    last: DFF<Bit>,
+    length: Signal<Local, Bits<10>>,
     length_less_one: Signal<Local, Bits<10>>,
     expected_last: Signal<Local, Bit>,
     /// The TLP's last beat has been passed on, and void ones follow.
@@ -105,6 +108,7 @@ pub struct TlpIngress<const W: usize> {
     taken: Signal<Local, Bit>,
     lies: Signal<Local, Bit>,
     bad: DFF<Bit>,
+    lanes: Constant<Bits<10>>,
     lane_bits: Constant<Bits<4>>,
     read: Constant<Bits<2>>,
     write: Constant<Bits<2>>,
@@ -117,6 +121,7 @@ impl<const W: usize> Default for TlpIngress<W> {
         let kind = |value: u64| Constant::new(value.to_bits());
         block! {
             Self {
+                lanes: Constant::new((W as u64 / 32).to_bits()),
                 lane_bits: Constant::new(((W / 32).ilog2() as u64).to_bits()),
                 read: kind(READ),
                 write: kind(WRITE),
@@ -126,7 +131,7 @@ impl<const W: usize> Default for TlpIngress<W> {
             request_theader, request_bar, request_kind, request_first, request_void, request_tvalid, request_tlast,
             request_tready, completion_tdata, completion_theader, completion_tvalid, completion_tlast,
             completion_tready, malformed, stage, arriving, header, has_data, kind_of, is_prefix, to_request,
-            to_completion, known, in_tlp, left, left_now, length_less_one, expected_last, ended, excess, padding, moves,
+            to_completion, known, in_tlp, left, left_now, last, length, length_less_one, expected_last, ended, excess, padding, moves,
             taken, lies, bad
         }
     }
@@ -135,7 +140,7 @@ impl<const W: usize> Default for TlpIngress<W> {
 impl<const W: usize> Logic for TlpIngress<W> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, in_tlp, left, ended, excess, bad);
+        dff_setup!(self, clock, in_tlp, left, last, ended, excess, bad);
         self.stage.clock.next = self.clock.val();
         self.stage.reset.next = self.reset.val();
         self.arriving.next.header = self.tlp_theader.val();
@@ -193,7 +198,8 @@ impl<const W: usize> Logic for TlpIngress<W> {
         }
 
         // Which of its beats. A length of 0 means 1024 DWs.
-        self.length_less_one.next = self.header.val().get_bits::<10>(0) - 1;
+        self.length.next = self.header.val().get_bits::<10>(0);
+        self.length_less_one.next = self.length.val() - 1;
         self.left_now.next = self.left.q.val();
         if !self.in_tlp.q.val() {
             self.left_now.next = 0.into();
@@ -201,7 +207,11 @@ impl<const W: usize> Logic for TlpIngress<W> {
                 self.left_now.next = self.length_less_one.val() >> self.lane_bits.val();
             }
         }
-        self.expected_last.next = self.left_now.val() == 0;
+        self.expected_last.next = self.last.q.val();
+        if !self.in_tlp.q.val() {
+            self.expected_last.next =
+                !self.has_data.val() | (self.length.val().any() & (self.length.val() <= self.lanes.val()));
+        }
         self.padding.next = self.to_request.val() & self.stage.sink_last.val() & !self.expected_last.val();
 
         self.request_tvalid.next = self.stage.sink_valid.val() & self.to_request.val() & !self.excess.q.val();
@@ -232,11 +242,12 @@ impl<const W: usize> Logic for TlpIngress<W> {
         if self.taken.val() {
             self.in_tlp.d.next = !self.stage.sink_last.val() | self.padding.val();
             self.left.d.next = self.left_now.val() - 1;
+            self.last.d.next = self.left_now.val() == 1;
             self.ended.d.next = self.padding.val();
             if self.expected_last.val() {
                 self.excess.d.next = true;
-                // Beats too many are counted no further.
-                self.left.d.next = 0.into();
+                // What comes behind it is too much.
+                self.last.d.next = true;
             }
             if self.stage.sink_last.val() & !self.padding.val() {
                 self.excess.d.next = false;

@@ -4,7 +4,7 @@
 //! | port               | dir | width | meaning                                                         |
 //! |--------------------|-----|-------|-----------------------------------------------------------------|
 //! | `write_valid`      | in  | 1     | a beat to write                                                 |
-//! | `write_ready`      | out | 1     | it is taken; a register; reset value 1                          |
+//! | `write_ready`      | out | 1     | it is taken; depends on `write_first` alone; reset value 1      |
 //! | `write_first`      | in  | 1     | first beat of a request                                         |
 //! | `write_last`       | in  | 1     | last beat of a request                                          |
 //! | `write_void`       | in  | 1     | the TLP ended before this beat: nothing of it is written        |
@@ -38,15 +38,12 @@ pub const LATENCY: usize = skid_buffer::LATENCY + 1 + aligner::LATENCY;
 /// Requests under way: one in each stage of the aligner, and the one that is just beginning.
 const REQUESTS: usize = 4;
 
-/// Where a beat goes.
+/// What the aligner does for a request.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
-struct Place {
-    address: Bits<26>,
-    dws: Bits<11>,
-    head: Bits<4>,
-    tail: Bits<4>,
-    first: Bit,
-    is_void: Bit,
+struct Plan {
+    shift: Bits<6>,
+    lines: Bits<14>,
+    beats: Bits<14>,
 }
 
 /// See the module's page.
@@ -71,25 +68,24 @@ pub struct WindowWriter<const W: usize, const KEEP: usize> {
     pub memory_data: Signal<Out, Bits<W>>,
     pub memory_strobe: Signal<Out, Bits<KEEP>>,
     pub memory_grant: Signal<In, Bit>,
-    arriving: Signal<Local, Place>,
-    stage: SkidBuffer<W, 47>,
-    place: Signal<Local, Bits<47>>,
-    first: Signal<Local, Bit>,
-    address: Signal<Local, Bits<26>>,
-    dws: Signal<Local, Bits<11>>,
+    accepted: Signal<Local, Bit>,
     head: Signal<Local, Bits<4>>,
     tail: Signal<Local, Bits<4>>,
     enables: Vec<Signal<Local, Bits<4>>>,
     lanes: Concat<KEEP>,
-    aligner: Aligner<W, KEEP>,
-    // The beat that goes into the aligner next. Its job went in before it.
+    plan: Signal<Local, Plan>,
+    /// Requests on their way to the aligner: address of the first line, plan.
+    jobs: SkidBuffer<28, 34>,
+    stage: SkidBuffer<W, KEEP>,
+    /// The beat that goes into the aligner next: its request must be there before it.
     waiting: DFF<Bit>,
     data: DFF<Bits<W>>,
     keep: DFF<Bits<KEEP>>,
-    offset: Signal<Local, Bits<11>>,
-    takes: Signal<Local, Bit>,
-    starts: Signal<Local, Bit>,
     free: Signal<Local, Bit>,
+    aligner: Aligner<W, KEEP>,
+    offset: Signal<Local, Bits<11>>,
+    may_start: Signal<Local, Bit>,
+    starts: Signal<Local, Bit>,
     /// Card addresses of the next line of each request under way, in a ring.
     line: Vec<DFF<Bits<28>>>,
     oldest: DFF<Bits<2>>,
@@ -100,7 +96,6 @@ pub struct WindowWriter<const W: usize, const KEEP: usize> {
     behind: Signal<Local, Bits<28>>,
     moves: Signal<Local, Bit>,
     ends: Signal<Local, Bit>,
-    new_line: Signal<Local, Bits<28>>,
     most: Constant<Bits<3>>,
     lane_bits: Constant<Bits<4>>,
     in_line: Constant<Bits<26>>,
@@ -128,9 +123,8 @@ impl<const W: usize, const KEEP: usize> Default for WindowWriter<W, KEEP> {
             },
             clock, reset, write_valid, write_ready, write_first, write_last, write_void, write_address, write_dws,
             write_data, write_head, write_tail, drained, memory_valid, memory_processor, memory_address, memory_data,
-            memory_strobe, memory_grant, arriving, stage, place, first, address, dws, head, tail, lanes, aligner,
-            waiting, data, keep, offset, takes, starts, free, oldest, newest, requests, is_drained, here, behind, moves, ends,
-            new_line
+            memory_strobe, memory_grant, accepted, head, tail, lanes, plan, jobs, stage, waiting, data, keep, free,
+            aligner, offset, may_start, starts, oldest, newest, requests, is_drained, here, behind, moves, ends
         }
     }
 }
@@ -145,45 +139,32 @@ impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
         self.aligner.clock.next = self.clock.val();
         self.aligner.reset.next = self.reset.val();
 
+        self.jobs.clock.next = self.clock.val();
+        self.jobs.reset.next = self.reset.val();
         self.stage.clock.next = self.clock.val();
         self.stage.reset.next = self.reset.val();
-        self.arriving.next.address = self.write_address.val();
-        self.arriving.next.dws = self.write_dws.val();
-        self.arriving.next.head = self.write_head.val();
-        self.arriving.next.tail = self.write_tail.val();
-        self.arriving.next.first = self.write_first.val();
-        self.arriving.next.is_void = self.write_void.val();
-        self.stage.source_valid.next = self.write_valid.val();
-        self.stage.source_last.next = self.write_last.val();
-        self.stage.source_side.next = self.arriving.val().into();
-        self.stage.source_data.next = self.write_data.val();
-        self.write_ready.next = self.stage.source_ready.val();
 
-        // Which of its bytes are written.
-        self.place.next = self.stage.sink_side.val();
-        self.address.next = self.place.val().get_bits::<26>(0);
-        self.dws.next = self.place.val().get_bits::<11>(26);
-        self.first.next = self.place.val().get_bit(45);
+        // Which bytes of a beat are written.
         self.head.next = 15.into();
-        if self.first.val() {
-            self.head.next = self.place.val().get_bits::<4>(37);
+        if self.write_first.val() {
+            self.head.next = self.write_head.val();
         }
         self.tail.next = 15.into();
-        if self.stage.sink_last.val() {
-            self.tail.next = self.place.val().get_bits::<4>(41);
+        if self.write_last.val() {
+            self.tail.next = self.write_tail.val();
         }
         for d in 0..self._lanes {
             self.enables[d].next = 15.into();
-            if self.dws.val() <= d.to_bits() {
+            if self.write_dws.val() <= d.to_bits() {
                 self.enables[d].next = 0.into();
             }
-            if self.dws.val() == (d + 1).to_bits() {
+            if self.write_dws.val() == (d + 1).to_bits() {
                 self.enables[d].next = self.tail.val();
             }
         }
         self.enables[0].next = self.enables[0].val() & self.head.val();
         for d in 0..self._lanes {
-            if self.place.val().get_bit(46) {
+            if self.write_void.val() {
                 self.enables[d].next = 0.into();
             }
             self.lanes.element[d * 4].next = self.enables[d].val().get_bit(0);
@@ -192,24 +173,41 @@ impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
             self.lanes.element[d * 4 + 3].next = self.enables[d].val().get_bit(3);
         }
 
-        // In: the job at the first beat, the beat one cycle later.
-        self.free.next = (self.aligner.line_ready.val() | !self.waiting.q.val())
-            & (!self.first.val() | (self.aligner.job_ready.val() & (self.requests.q.val() != self.most.val())));
-        self.stage.sink_ready.next = self.free.val();
-        self.takes.next = self.stage.sink_valid.val() & self.free.val();
-        self.starts.next = self.takes.val() & self.first.val();
-        if self.aligner.line_ready.val() | !self.waiting.q.val() {
-            self.waiting.d.next = self.takes.val();
-            self.data.d.next = self.stage.sink_data.val();
-            self.keep.d.next = self.lanes.value.val();
-        }
-        self.offset.next = bit_cast::<11, 26>(self.address.val() & self.in_line.val());
-        self.aligner.job_valid.next = self.starts.val();
-        self.aligner.job_shift.next = bit_cast::<6, 11>(self.offset.val()) << 2;
-        self.aligner.job_lines.next = bit_cast::<14, 11>((self.dws.val() + self.more.val()) >> self.lane_bits.val());
-        self.aligner.job_beats.next =
-            bit_cast::<14, 11>((self.dws.val() + (self.offset.val() + self.more.val())) >> self.lane_bits.val());
+        // Take it, and what its request is before it.
+        self.write_ready.next =
+            self.stage.source_ready.val() & (!self.write_first.val() | self.jobs.source_ready.val());
+        self.accepted.next = self.write_valid.val() & self.write_ready.val();
+        self.offset.next = bit_cast::<11, 26>(self.write_address.val() & self.in_line.val());
+        self.plan.next.shift = bit_cast::<6, 11>(self.offset.val()) << 2;
+        self.plan.next.lines = bit_cast::<14, 11>((self.write_dws.val() + self.more.val()) >> self.lane_bits.val());
+        self.plan.next.beats =
+            bit_cast::<14, 11>((self.write_dws.val() + (self.offset.val() + self.more.val())) >> self.lane_bits.val());
+        self.jobs.source_valid.next = self.accepted.val() & self.write_first.val();
+        self.jobs.source_data.next =
+            bit_cast::<28, 26>((self.write_address.val() | self.in_line.val()) ^ self.in_line.val()) << 2;
+        self.jobs.source_side.next = self.plan.val().into();
+        self.jobs.source_last.next = true;
+        self.stage.source_valid.next = self.accepted.val();
+        self.stage.source_data.next = self.write_data.val();
+        self.stage.source_side.next = self.lanes.value.val();
+        self.stage.source_last.next = true;
+
+        // Move it.
+        self.may_start.next = self.requests.q.val() != self.most.val();
+        self.aligner.job_valid.next = self.jobs.sink_valid.val() & self.may_start.val();
+        self.aligner.job_shift.next = self.jobs.sink_side.val().get_bits::<6>(0);
+        self.aligner.job_lines.next = self.jobs.sink_side.val().get_bits::<14>(6);
+        self.aligner.job_beats.next = self.jobs.sink_side.val().get_bits::<14>(20);
         self.aligner.job_late.next = false;
+        self.jobs.sink_ready.next = self.aligner.job_ready.val() & self.may_start.val();
+        self.starts.next = self.aligner.job_valid.val() & self.aligner.job_ready.val();
+        self.free.next = self.aligner.line_ready.val() | !self.waiting.q.val();
+        self.stage.sink_ready.next = self.free.val();
+        if self.free.val() {
+            self.waiting.d.next = self.stage.sink_valid.val();
+            self.data.d.next = self.stage.sink_data.val();
+            self.keep.d.next = self.stage.sink_side.val();
+        }
         self.aligner.line_valid.next = self.waiting.q.val();
         self.aligner.line_data.next = self.data.q.val();
         self.aligner.line_keep.next = self.keep.q.val();
@@ -230,14 +228,13 @@ impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
         self.moves.next = self.memory_grant.val() & self.aligner.beat_valid.val();
         self.ends.next = self.moves.val() & self.aligner.beat_last.val();
         self.behind.next = (self.here.val() & 0xf00_0000) | ((self.here.val() + self.beat_bytes.val()) & 0xff_ffff);
-        self.new_line.next = bit_cast::<28, 26>((self.address.val() | self.in_line.val()) ^ self.in_line.val()) << 2;
         for i in 0..self._requests {
             self.line[i].d.next = self.line[i].q.val();
             if self.moves.val() & (self.oldest.q.val() == i.to_bits()) {
                 self.line[i].d.next = self.behind.val();
             }
             if self.starts.val() & (self.newest.q.val() == i.to_bits()) {
-                self.line[i].d.next = self.new_line.val();
+                self.line[i].d.next = self.jobs.sink_data.val();
             }
         }
         self.oldest.d.next = self.oldest.q.val() + self.ends.val();
@@ -248,7 +245,7 @@ impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
         if self.ends.val() & !self.starts.val() {
             self.requests.d.next = self.requests.q.val() - 1;
         }
-        self.is_drained.d.next = (self.requests.q.val() == 0) & !self.stage.sink_valid.val() & !self.write_valid.val();
+        self.is_drained.d.next = (self.requests.q.val() == 0) & !self.jobs.sink_valid.val() & !self.write_valid.val();
         self.drained.next = self.is_drained.q.val();
 
         if self.reset.val() {
