@@ -7,6 +7,7 @@ use hdl::emit::{Emitted, emit};
 use hdl::frame_ledger::FrameLedger;
 use hdl::frame_region::FrameRegion;
 use hdl::interrupt_controller::InterruptController;
+use hdl::memory_arbiter::MemoryArbiter;
 use hdl::message_queue::MessageQueue;
 use hdl::mfa_pair::MfaPair;
 use hdl::mfa_queue::MfaQueue;
@@ -22,6 +23,7 @@ fn main() {
         emit(&mut FrameLedger::new(32), "frame_ledger"),
         emit(&mut MfaQueue::new(4), "mfa_queue"),
         emit(&mut MfaPair::new(4), "mfa_pair"),
+        emit(&mut MemoryArbiter::<64, 8>::new(2), "memory_arbiter"),
         emit(&mut MessageQueue::new(2), "message_queue"),
         emit(&mut InterruptController::default(), "interrupt_controller"),
     ];
