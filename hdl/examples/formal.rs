@@ -19,6 +19,7 @@ fn main() {
     let designs = [
         emit(&mut Arbiter::new(5), "arbiter"),
         emit(&mut Queue::<8, 4, 5>::new(4), "queue"),
+        emit(&mut Queue::<8, 4, 5>::with_late_pop(4), "late_queue"),
         emit(&mut FrameRegion::new(256), "frame_region"),
         emit(&mut FrameLedger::new(32), "frame_ledger"),
         emit(&mut MfaQueue::new(4), "mfa_queue"),

@@ -48,8 +48,11 @@ pub struct Queue<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> {
     is_full: DFF<Bit>,
     accepted: Signal<Local, Bit>,
     held_change: Signal<Local, Bits<LEVEL>>,
+    leaves: Signal<Local, Bit>,
     taken: Signal<Local, Bit>,
     was_taken: DFF<Bit>,
+    /// A late pop is carried out.
+    late: Signal<Local, Bit>,
     advance: Signal<Local, Bit>,
     read_next: Signal<Local, Bits<LEVEL>>,
     depth_less_one: Constant<Bits<LEVEL>>,
@@ -87,7 +90,7 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Queue<WIDTH, 
                 less: Constant::new(!Bits::<LEVEL>::default()),
             },
             clock, reset, push, push_data, full, pop, head_valid, head_data, level, write_count, read_count, held,
-            fetched, shown, head, is_full, accepted, held_change, taken, was_taken, advance, read_next
+            fetched, shown, head, is_full, accepted, held_change, leaves, taken, was_taken, late, advance, read_next
         }
     }
 }
@@ -99,19 +102,21 @@ impl<const WIDTH: usize, const ADDRESS: usize, const LEVEL: usize> Logic for Que
         self.entries.clock.next = self.clock.val();
 
         // On show: while a late pop is carried out, what will be the head.
+        self.late.next = self.late_pop.val() & self.was_taken.q.val();
         self.head_valid.next = self.shown.q.val();
         self.head_data.next = self.head.q.val();
-        if self.late_pop.val() & self.was_taken.q.val() {
+        if self.late.val() {
             self.head_valid.next = self.fetched.q.val();
             self.head_data.next = self.entries.read_data.val();
         }
 
         self.full.next = self.is_full.q.val();
         self.accepted.next = self.push.val() & !self.full.val();
-        self.was_taken.d.next = self.pop.val() & self.head_valid.val() & !self.reset.val();
-        self.taken.next = self.pop.val() & self.shown.q.val();
+        self.leaves.next = self.pop.val() & self.head_valid.val();
+        self.was_taken.d.next = self.leaves.val() & !self.reset.val();
+        self.taken.next = self.leaves.val();
         if self.late_pop.val() {
-            self.taken.next = self.was_taken.q.val();
+            self.taken.next = self.late.val();
         }
 
         self.entries.write_enable.next = self.accepted.val();

@@ -1,4 +1,4 @@
-// Laws of `queue`: nothing lost, nothing twice, order kept, never falsely empty, never more than it holds.
+// Laws of `queue`, with a late pop or without: nothing lost, nothing twice, order kept, never falsely empty, never more than it holds.
 // One entry is followed on its way, any one; `ahead` counts the entries before it.
 
 wire taking = pop & head_valid;
@@ -27,10 +27,10 @@ always @(posedge clock) begin
 end
 
 always @* if (begun) begin
-    // Levels are exact, and a full queue refuses.
-    assert (level == count);
-    assert (count <= 4);
-    assert (full == (count == 4));
+    // Levels are exact, but for what a late pop has taken in the last cycle, and a full queue refuses.
+    assert (level == count + late);
+    assert (level <= 4);
+    assert (full == (level == 4));
     assert (!head_valid | count != 0);
     if (followed) begin
         assert (ahead < count);
@@ -43,14 +43,15 @@ end
 
 // How it works inside: what makes the laws provable by induction.
 wire [4:0] ring = write_count - read_count;
-wire [4:0] place = read_count + ahead - shown;
+wire [4:0] place = read_count + ahead + late - shown;
 always @* if (begun) begin
     assert (held == ring + shown);
     assert (ring <= 4);
+    assert (!late | shown);
     assert (!fetched | (ring != 0 & \entries.read_data == \entries.words [read_count[1:0]]));
     if (followed) begin
         assert (age != 0);
-        if (ahead == 0 & shown) assert (head == data);
+        if (ahead == 0 & shown & !late) assert (head == data);
         else begin
             assert (\entries.words [place[1:0]] == data);
             if (age >= 2 & place == read_count) assert (fetched);
