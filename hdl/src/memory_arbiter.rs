@@ -28,8 +28,8 @@
 //! | `mem_wstrb_i`        | out | W/8   | lanes to write                                                                |
 //! | `mem_rdata_i`        | in  | W     | the line asked for [`MEMORY_LATENCY`] cycles ago                              |
 //!
-//! Latency: [`WRITE_LATENCY`] cycles from `receive_valid_i` or a grant to `mem_valid_i`; [`READ_LATENCY`] from a reader's grant to its
-//! data. Throughput: one access per memory and cycle, one per client and cycle. A grant comes in the cycle of the request if the turn is
+//! Latency: [`RECEIVE_LATENCY`] cycles from `receive_valid_i` to `mem_valid_i`, [`WRITE_LATENCY`] from a grant; [`READ_LATENCY`] from a
+//! reader's grant to its data. Throughput: one access per memory and cycle, one per client and cycle. A grant comes in the cycle of the request if the turn is
 //! the client's already, else a cycle later; a client that goes on asking waits at most for one access of every other client, and for
 //! received frames.
 
@@ -43,6 +43,9 @@ pub const MEMORY_LATENCY: usize = 2;
 
 /// Cycles from a request that is granted to `mem_valid_i`: one register behind the arbitration, one behind the choice of the port.
 pub const WRITE_LATENCY: usize = 2;
+
+/// Cycles from `receive_valid_i` to `mem_valid_i`: two registers, one behind the choice of the port.
+pub const RECEIVE_LATENCY: usize = WRITE_LATENCY + 1;
 
 /// Cycles from a reader's grant to its data: the way to the memory, the memory, one register behind the choice among the memories.
 pub const READ_LATENCY: usize = WRITE_LATENCY + MEMORY_LATENCY + 1;
@@ -99,6 +102,11 @@ pub struct MemoryArbiter<const W: usize, const KEEP: usize> {
     granted_address: Vec<DFF<Bits<24>>>,
     granted_data: Vec<DFF<Bits<W>>>,
     granted_strobe: Vec<DFF<Bits<KEEP>>>,
+    // Beats of received frames: as they come, when they hold up who wants the same memory, and beside what was granted.
+    receives: Vec<DFF<Bit>>,
+    receiving_address: Vec<DFF<Bits<24>>>,
+    receiving_data: DFF<Bits<W>>,
+    receiving_strobe: DFF<Bits<KEEP>>,
     received: Vec<DFF<Bit>>,
     received_address: Vec<DFF<Bits<24>>>,
     received_data: DFF<Bits<W>>,
@@ -168,6 +176,8 @@ impl<const W: usize, const KEEP: usize> MemoryArbiter<W, KEEP> {
                 granted_address: many(6),
                 granted_data: many(3),
                 granted_strobe: many(3),
+                receives: many(processors),
+                receiving_address: many(processors),
                 received: many(processors),
                 received_address: many(processors),
                 here: many(6 * processors),
@@ -190,7 +200,7 @@ impl<const W: usize, const KEEP: usize> MemoryArbiter<W, KEEP> {
                 initial_turn: (0..6).map(|k| Constant::new(k == 0)).collect(),
                 _processors: processors,
             },
-            clock, reset, receive_data, receive_strobe, received_data, received_strobe
+            clock, reset, receive_data, receive_strobe, receiving_data, receiving_strobe, received_data, received_strobe
         }
     }
 }
@@ -216,8 +226,7 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryArbiter<W, KEEP> {
                 self.waits[6 * i + k].next = false;
                 if self.processor[k].val() == i.to_bits() {
                     self.nowhere[k].next = false;
-                    self.grant[k].next =
-                        self.wants[k].val() & self.turn[6 * i + k].q.val() & !self.receive_valid[i].val();
+                    self.grant[k].next = self.wants[k].val() & self.turn[6 * i + k].q.val() & !self.receives[i].q.val();
                     self.waits[6 * i + k].next = self.wants[k].val() & !self.turn[6 * i + k].q.val();
                 }
             }
@@ -242,7 +251,7 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryArbiter<W, KEEP> {
             for k in 0..6 {
                 self.turn[6 * i + k].clock.next = self.clock.val();
                 self.turn[6 * i + k].d.next = self.turn[6 * i + k].q.val();
-                if self.any_waits[i].val() & !self.receive_valid[i].val() {
+                if self.any_waits[i].val() & !self.receives[i].q.val() {
                     self.turn[6 * i + k].d.next = self.waits[6 * i + k].val() & !self.beaten[6 * i + k].val();
                 }
                 if self.reset.val() {
@@ -285,17 +294,22 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryArbiter<W, KEEP> {
             self.granted_strobe[k].clock.next = self.clock.val();
             self.granted_strobe[k].d.next = self.writer_strobe[k].val();
         }
-        self.received_data.clock.next = self.clock.val();
-        self.received_data.d.next = self.receive_data.val();
-        self.received_strobe.clock.next = self.clock.val();
-        self.received_strobe.d.next = self.receive_strobe.val();
+        dff_setup!(self, clock, receiving_data, receiving_strobe, received_data, received_strobe);
+        self.receiving_data.d.next = self.receive_data.val();
+        self.receiving_strobe.d.next = self.receive_strobe.val();
+        self.received_data.d.next = self.receiving_data.q.val();
+        self.received_strobe.d.next = self.receiving_strobe.q.val();
 
         // At most one of a memory's seven possible accesses is there, so they are joined by OR.
         for i in 0..self._processors {
+            self.receives[i].clock.next = self.clock.val();
+            self.receives[i].d.next = self.receive_valid[i].val() & !self.reset.val();
+            self.receiving_address[i].clock.next = self.clock.val();
+            self.receiving_address[i].d.next = self.receive_address[i].val();
             self.received[i].clock.next = self.clock.val();
-            self.received[i].d.next = self.receive_valid[i].val() & !self.reset.val();
+            self.received[i].d.next = self.receives[i].q.val() & !self.reset.val();
             self.received_address[i].clock.next = self.clock.val();
-            self.received_address[i].d.next = self.receive_address[i].val();
+            self.received_address[i].d.next = self.receiving_address[i].q.val();
             self.port_valid[i].next = self.received[i].q.val();
             self.port_write[i].next = self.received[i].q.val();
             self.port_address[i].next = 0.into();
@@ -384,6 +398,8 @@ mod tests {
         due: Vec<VecDeque<(usize, Line)>>,
         /// The memories as they will be when all that was granted has arrived.
         promised: BTreeMap<(u64, u64), Line>,
+        /// Beats of the last cycle.
+        received: [Option<(u64, u8, u64)>; N],
         cycle: usize,
         compared: usize,
     }
@@ -406,6 +422,7 @@ mod tests {
                 answers: vec![[Line::default(); MEMORY_LATENCY - 1].into(); N],
                 due: vec![VecDeque::new(); READERS],
                 promised: BTreeMap::new(),
+                received: [None; N],
                 cycle: 0,
                 compared: 0,
             };
@@ -415,7 +432,7 @@ mod tests {
             bench
         }
 
-        /// One cycle; who was granted.
+        /// One cycle; who was granted. A beat holds up who asks in the next cycle.
         fn cycle(&mut self, received: &[Option<(u64, u8, u64)>; N], requests: &[Option<Request>; 6]) -> [bool; 6] {
             let dut = &mut self.dut;
             for (i, beat) in received.iter().enumerate() {
@@ -462,10 +479,11 @@ mod tests {
                     self.due[k].push_back((self.cycle + READ_LATENCY, line));
                 }
             }
-            let received = received.iter().enumerate().filter_map(|(i, beat)| {
-                let (address, value, lanes) = (*beat)?;
-                Some(((i as u64, address), value, lanes))
-            });
+            let received =
+                std::mem::replace(&mut self.received, *received).into_iter().enumerate().filter_map(|(i, beat)| {
+                    let (address, value, lanes) = beat?;
+                    Some(((i as u64, address), value, lanes))
+                });
             let writers = (3..6).filter(|k| granted[*k]).filter_map(|k| {
                 let (processor, address, data) = requests[k]?;
                 let (value, lanes) = data?;
@@ -521,7 +539,9 @@ mod tests {
             let received: [_; N] = [0, 2, 5].map(|often| {
                 (random.below(8) < often).then_some((8 * random.below(4), cycle as u8, 0xFF >> (cycle % 8)))
             });
+            let before = bench.received;
             let granted = bench.cycle(&received, &requests);
+            let received = before;
             for processor in 0..N {
                 let asks = |k: &usize| requests[*k].is_some_and(|request| request.0 == processor as u64);
                 let free = received[processor].is_none();

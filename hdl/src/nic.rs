@@ -107,7 +107,7 @@ pub fn latency(params: NicParams) -> usize {
         + frame_buffer::latency(params.beat_bytes())
         + receive_sums::LATENCY
         + dispatch::LATENCY
-        + memory_arbiter::WRITE_LATENCY
+        + memory_arbiter::RECEIVE_LATENCY
 }
 
 /// A frame's verdict is on show when the frame comes to the dispatch: both start with its headers.

@@ -1,5 +1,5 @@
-// Laws of `memory_arbiter` with two memories: one access of a memory in a cycle, and none beside a received beat; who goes on asking is passed
-// over at most by each of the others once, and waits one cycle for the turn.
+// Laws of `memory_arbiter` with two memories: one access of a memory in a cycle, and none when a received beat arrives there; who goes on
+// asking is passed over at most by each of the others once, and waits one cycle for the turn.
 
 wire [5:0] wants = {writer_valid_2, writer_valid_1, writer_valid_0, reader_valid_2, reader_valid_1, reader_valid_0};
 wire [5:0] grants = {writer_grant_2, writer_grant_1, writer_grant_0, reader_grant_2, reader_grant_1, reader_grant_0};
@@ -19,7 +19,7 @@ for (c = 0; c < 6; c = c + 1) always @* if (asked[c]) assume (wants[c] & process
 wire memory = $anyconst;
 wire [2:0] who = $anyconst;
 always @* assume (who < 6);
-wire received = memory ? receive_valid_1 : receive_valid_0;
+wire received = memory ? receives_1 : receives_0;
 wire [5:0] here;
 for (c = 0; c < 6; c = c + 1) assign here[c] = wants[c] & processors[4 * c +: 4] == {3'd0, memory};
 reg [3:0] waited = 0;
