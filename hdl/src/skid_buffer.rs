@@ -99,7 +99,7 @@ mod tests {
             dut.reset.next = cycle == 0;
             shown = cycle > 0 && put < count && (shown || random.below(8) < valid);
             dut.source_valid.next = shown;
-            dut.source_data.next = (put * 7 & 0xffff).to_bits();
+            dut.source_data.next = ((put * 7) & 0xffff).to_bits();
             dut.source_side.next = (put & 0xff).to_bits();
             dut.source_last.next = put % 5 == 4;
             // Whether there is room does not depend on what the sink does in this cycle.
@@ -110,7 +110,7 @@ mod tests {
             assert!(simulate(&mut dut, 10));
             assert_eq!(dut.source_ready.val(), room);
             if dut.sink_valid.val() && dut.sink_ready.val() {
-                assert_eq!(dut.sink_data.val().to_u64(), taken * 7 & 0xffff);
+                assert_eq!(dut.sink_data.val().to_u64(), (taken * 7) & 0xffff);
                 assert_eq!((dut.sink_side.val().to_u64(), dut.sink_last.val()), (taken & 0xff, taken % 5 == 4));
                 taken += 1;
             }

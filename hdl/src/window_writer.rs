@@ -86,13 +86,18 @@ pub struct WindowWriter<const W: usize, const KEEP: usize> {
     offset: Signal<Local, Bits<11>>,
     may_start: Signal<Local, Bit>,
     starts: Signal<Local, Bit>,
-    /// Card addresses of the next line of each request under way, in a ring.
+    /// Card address of the next line.
+    here: DFF<Bits<28>>,
+    /// Those of the first lines of the requests behind, in a ring.
     line: Vec<DFF<Bits<28>>>,
     oldest: DFF<Bits<2>>,
     newest: DFF<Bits<2>>,
     requests: DFF<Bits<3>>,
     is_drained: DFF<Bit>,
-    here: Signal<Local, Bits<28>>,
+    waiting_line: Signal<Local, Bits<28>>,
+    waits: Signal<Local, Bit>,
+    turns: Signal<Local, Bit>,
+    enters: Signal<Local, Bit>,
     behind: Signal<Local, Bits<28>>,
     moves: Signal<Local, Bit>,
     ends: Signal<Local, Bit>,
@@ -124,7 +129,7 @@ impl<const W: usize, const KEEP: usize> Default for WindowWriter<W, KEEP> {
             clock, reset, write_valid, write_ready, write_first, write_last, write_void, write_address, write_dws,
             write_data, write_head, write_tail, drained, memory_valid, memory_processor, memory_address, memory_data,
             memory_strobe, memory_grant, accepted, head, tail, lanes, plan, jobs, stage, waiting, data, keep, free,
-            aligner, offset, may_start, starts, oldest, newest, requests, is_drained, here, behind, moves, ends
+            aligner, offset, may_start, starts, oldest, newest, requests, is_drained, here, waiting_line, waits, turns, enters, behind, moves, ends
         }
     }
 }
@@ -132,7 +137,7 @@ impl<const W: usize, const KEEP: usize> Default for WindowWriter<W, KEEP> {
 impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, waiting, data, keep, oldest, newest, requests, is_drained);
+        dff_setup!(self, clock, waiting, data, keep, oldest, newest, requests, is_drained, here);
         for i in 0..self._requests {
             self.line[i].clock.next = self.clock.val();
         }
@@ -217,28 +222,36 @@ impl<const W: usize, const KEEP: usize> Logic for WindowWriter<W, KEEP> {
         self.memory_valid.next = self.aligner.beat_valid.val();
         self.memory_data.next = self.aligner.beat_data.val();
         self.memory_strobe.next = self.aligner.beat_keep.val();
-        self.here.next = 0.into();
-        for i in 0..self._requests {
-            if self.oldest.q.val() == i.to_bits() {
-                self.here.next = self.line[i].q.val();
-            }
-        }
-        self.memory_processor.next = self.here.val().get_bits::<4>(24);
-        self.memory_address.next = self.here.val().get_bits::<24>(0);
+        self.memory_processor.next = self.here.q.val().get_bits::<4>(24);
+        self.memory_address.next = self.here.q.val().get_bits::<24>(0);
         self.moves.next = self.memory_grant.val() & self.aligner.beat_valid.val();
         self.ends.next = self.moves.val() & self.aligner.beat_last.val();
-        self.behind.next = (self.here.val() & 0xf00_0000) | ((self.here.val() + self.beat_bytes.val()) & 0xff_ffff);
+        self.behind.next = (self.here.q.val() & 0xf00_0000) | ((self.here.q.val() + self.beat_bytes.val()) & 0xff_ffff);
+        if self.moves.val() {
+            self.here.d.next = self.behind.val();
+        }
+        // The next request's first line: of the oldest that waits, or of one that starts just now.
+        self.waits.next = self.requests.q.val() > 1;
+        self.turns.next = self.ends.val() | !self.requests.q.val().any();
+        self.enters.next = self.starts.val() & (self.waits.val() | !self.turns.val());
+        self.waiting_line.next = 0.into();
         for i in 0..self._requests {
-            self.line[i].d.next = self.line[i].q.val();
-            if self.moves.val() & (self.oldest.q.val() == i.to_bits()) {
-                self.line[i].d.next = self.behind.val();
+            if self.oldest.q.val() == i.to_bits() {
+                self.waiting_line.next = self.line[i].q.val();
             }
-            if self.starts.val() & (self.newest.q.val() == i.to_bits()) {
+            self.line[i].d.next = self.line[i].q.val();
+            if self.enters.val() & (self.newest.q.val() == i.to_bits()) {
                 self.line[i].d.next = self.jobs.sink_data.val();
             }
         }
-        self.oldest.d.next = self.oldest.q.val() + self.ends.val();
-        self.newest.d.next = self.newest.q.val() + self.starts.val();
+        if self.turns.val() {
+            self.here.d.next = self.jobs.sink_data.val();
+            if self.waits.val() {
+                self.here.d.next = self.waiting_line.val();
+            }
+        }
+        self.oldest.d.next = self.oldest.q.val() + (self.ends.val() & self.waits.val());
+        self.newest.d.next = self.newest.q.val() + self.enters.val();
         if self.starts.val() & !self.ends.val() {
             self.requests.d.next = self.requests.q.val() + 1;
         }
