@@ -63,7 +63,7 @@
 //! | `error_pending`      | out | 1     | a bit of ERROR_STATUS is set                                                  |
 //! | `ring_i`             | in  | 1     | processor i rings                                                             |
 //! | `rung_i`             | out | 1     | bit i of RINGS                                                                |
-//! | `dma_comes`          | out | 1     | in the next cycle there is                                                    |
+//! | `dma_comes`          | out | 1     | in the next cycle there is one, with room for it                              |
 //! | `dma_push`           | out | 1     | a descriptor for the host's channel                                           |
 //! | `dma_descriptor`     | out | 224   | it, see [`abi::dma`]                                                          |
 //! | `dma_room`           | in  | 5     | DMA_PUSH                                                                      |
@@ -217,6 +217,7 @@ pub struct Csr {
     in_levels: Vec<Levels>,
     descriptor: Signal<Local, Descriptor>,
     pushes: DFF<Bit>,
+    announced: DFF<Bit>,
     push_context: DFF<Bits<32>>,
     room_left: Signal<Local, Bits<5>>,
     // Reads: who is asked, and what has answered so far.
@@ -349,7 +350,7 @@ impl Csr {
             out_free_level, out_post_level, out_posted, host_irq, refused_mfa, error_pending, dma_comes, dma_push, dma_descriptor,
             dma_room, dma_done_valid, dma_done, dma_take, writing, reading, word_place, in_pages, at_mask, at_inbound,
             at_outbound, in_reta, in_totals, in_windows, in_msix, in_pending, outbound_mask, outbound_posted,
-            error_word, refused, rung_word, report_context, key_words, out_levels, descriptor, pushes, push_context,
+            error_word, refused, rung_word, report_context, key_words, out_levels, descriptor, pushes, announced, push_context,
             room_left, page_word, asked_reta, asked_totals, asked_high, asked_windows, asked_msix, asked_taken, fast,
             fast_valid, total_kept, from_totals, from_high, from_windows, from_msix, from_taken, high_kept,
             answer_valid, answer
@@ -376,6 +377,7 @@ impl Logic for Csr {
             self,
             clock,
             pushes,
+            announced,
             push_context,
             from_high,
             from_windows,
@@ -436,16 +438,17 @@ impl Logic for Csr {
         self.descriptor.next.control = self.registers.value[27].val();
         self.descriptor.next.mfa = self.registers.value[28].val();
         // Pushed a cycle after the last word's write, before a write behind it can change the others. Its room is gone already.
-        self.dma_comes.next = self.registers.wrote[4].val() & !self.reset.val();
-        self.pushes.d.next = self.dma_comes.val();
+        self.room_left.next = self.dma_room.val();
+        if self.announced.q.val() {
+            self.room_left.next = self.dma_room.val() - 1;
+        }
+        self.pushes.d.next = self.registers.wrote[4].val() & !self.reset.val();
+        self.dma_comes.next = self.registers.wrote[4].val() & self.room_left.val().any() & !self.reset.val();
+        self.announced.d.next = self.dma_comes.val();
         self.push_context.d.next = self.registers.data.val();
         self.descriptor.next.context = self.push_context.q.val();
         self.dma_descriptor.next = self.descriptor.val().into();
         self.dma_push.next = self.pushes.q.val();
-        self.room_left.next = self.dma_room.val();
-        if self.pushes.q.val() & self.dma_room.val().any() {
-            self.room_left.next = self.dma_room.val() - 1;
-        }
         self.dma_take.next = self.registers.read[5].val();
         if self.registers.read[5].val() & self.dma_done_valid.val() {
             self.report_context.d.next = self.dma_done.val().get_bits::<32>(32);
@@ -696,11 +699,11 @@ mod tests {
     #[test]
     fn a_descriptor_is_pushed_by_one_burst_of_seven_words() {
         let mut dut = dut();
+        dut.dma_room.next = 9.into();
         for (k, word) in [0x1000, 1, 0x0200_0000, 0, 0x10_0040, 0x80, 0x77].into_iter().enumerate() {
             assert!(!dut.dma_push.val());
             cycle(&mut dut, Some((true, host::DMA_SOURCE.offset + 4 * k as u32, word)));
         }
-        dut.dma_room.next = 9.into();
         cycle(&mut dut, Some((false, host::DMA_PUSH.offset, 0)));
         assert!(dut.dma_push.val());
         let descriptor = dut.dma_descriptor.val();

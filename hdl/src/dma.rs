@@ -14,7 +14,7 @@
 //! | `timeout`         | in  | 32    | cycles a read may take, up to about half as many more; 0 for ever                           |
 //! | `push_c`          | in  | 1     | channel c hands in a descriptor; held until it is granted or refused                  |
 //! | `push_data_c`     | in  | 224   | it, stable as long as `push_c`                                                        |
-//! | `host_comes`      | in  | 1     | the host (the last channel) pushes in the next cycle                                  |
+//! | `host_comes`      | in  | 1     | the host (the last channel) pushes in the next cycle, and has room for it             |
 //! | `push_grant_c`    | out | 1     | it is taken in this cycle; the host's in the cycle of its push                        |
 //! | `push_refused_c`  | out | 1     | it is refused in this cycle, as the channel has no room                               |
 //! | `room_c`          | out | 5     | descriptors that the channel may push; reset value 16                                 |

@@ -1,7 +1,8 @@
 //! Stores the descriptors of all channels of the DMA engine in one memory.
 //!
 //! Processors take turns. The host comes first and is never held up, as its register writes cannot wait; it is announced a cycle ahead, so
-//! that the processors' turns are registers.
+//! that the processors' turns are registers. What is not announced, for want of credit, is refused and takes nobody's turn; so the host takes
+//! at most 16 turns before the processors had theirs.
 //!
 //! | port               | dir | width | meaning                                                                               |
 //! |--------------------|-----|-------|---------------------------------------------------------------------------------------|
@@ -9,8 +10,8 @@
 //! | `push_data_c`      | in  | 224   | the descriptor, see [`abi::dma`], stable as long as `push_c`                          |
 //! | `push_grant_c`     | out | 1     | it is taken in this cycle; the host's (the last one) in the cycle of its push         |
 //! | `push_refused_c`   | out | 1     | it is refused in this cycle, as the channel has no credit                             |
-//! | `room_c`           | in  | 5     | the channel's credit                                                                  |
-//! | `host_comes`       | in  | 1     | the host (the last channel) pushes in the next cycle                                  |
+//! | `room_c`           | in  | 5     | the channel's credit; the host's is not looked at                                     |
+//! | `host_comes`       | in  | 1     | the host (the last channel) pushes in the next cycle, and has credit for it           |
 //! | `position_c`       | in  | 4     | where the channel's next descriptor is stored                                         |
 //! | `start_channel`    | in  | 5     | descriptor to start: channel                                                          |
 //! | `start_position`   | in  | 4     | and position                                                                          |
@@ -59,6 +60,7 @@ pub struct DmaDescriptors {
     turns: Arbiter,
     /// The processor whose turn it is: at most one, and none when the host pushes.
     chosen: Vec<DFF<Bit>>,
+    host_turn: DFF<Bit>,
     /// Whose descriptor is stored, if it is granted.
     selected: Vec<Signal<Local, Bit>>,
     granted: Vec<Signal<Local, Bit>>,
@@ -103,7 +105,7 @@ impl DmaDescriptors {
                 _channels: channels,
             },
             clock, reset, start_channel, start_position, start_source, start_destination, start_control, retire_channel,
-            retire_position, retire_control, retire_mfa, retire_context, host_comes, any_granted, data, store_channel,
+            retire_position, retire_control, retire_mfa, retire_context, host_comes, host_turn, any_granted, data, store_channel,
             store_position, stores, store_place, stored
         }
     }
@@ -112,20 +114,23 @@ impl DmaDescriptors {
 impl Logic for DmaDescriptors {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, stores, store_place, stored);
+        dff_setup!(self, clock, host_turn, stores, store_place, stored);
         self.turns.clock.next = self.clock.val();
         self.turns.reset.next = self.reset.val();
         self.to_start.clock.next = self.clock.val();
         self.to_retire.clock.next = self.clock.val();
 
         // The host, else the one chosen a cycle ago.
+        self.host_turn.d.next = self.host_comes.val() & !self.reset.val();
         for c in self._processors..self._channels {
-            self.selected[c].next = self.push[c].val();
-            self.granted[c].next = self.push[c].val() & self.room[c].val().any();
+            self.selected[c].next = self.host_turn.q.val();
+            self.granted[c].next = self.push[c].val() & self.host_turn.q.val();
+            self.push_refused[c].next = self.push[c].val() & !self.host_turn.q.val();
         }
         for i in 0..self._processors {
             self.selected[i].next = self.chosen[i].q.val();
             self.granted[i].next = self.chosen[i].q.val() & self.push[i].val();
+            self.push_refused[i].next = self.push[i].val() & !self.room[i].val().any();
             self.turns.request[i].next = self.push[i].val() & self.room[i].val().any() & !self.chosen[i].q.val();
             self.chosen[i].clock.next = self.clock.val();
             self.chosen[i].d.next = self.turns.grant[i].val() & !self.host_comes.val() & !self.reset.val();
@@ -139,7 +144,6 @@ impl Logic for DmaDescriptors {
         self.store_position.next = 0.into();
         for c in 0..self._channels {
             self.push_grant[c].next = self.granted[c].val();
-            self.push_refused[c].next = self.push[c].val() & !self.room[c].val().any();
             self.data_of[c].next = 0.into();
             self.position_of[c].next = 0.into();
             self.any_granted.next = self.any_granted.val() | self.granted[c].val();
@@ -212,8 +216,8 @@ mod tests {
         let mut waited = [0; CHANNELS];
         let (mut pushes, mut refusals, mut number) = ([0u64; CHANNELS], 0, 0u64);
         let mut places = [[0u64; DEPTH]; CHANNELS];
-        // The host's next one is announced.
-        let mut coming = None;
+        // The host's next one, which is announced if there is credit.
+        let (mut coming, mut announced) = (None, false);
         for cycle in 0..2000u64 {
             let mut room = [0; CHANNELS];
             pushing[PROCESSORS] = coming.take();
@@ -221,7 +225,8 @@ mod tests {
                 number += 1;
                 coming = Some(number);
             }
-            dut.host_comes.next = coming.is_some();
+            let host_granted = std::mem::replace(&mut announced, coming.is_some() && random.below(4) > 0);
+            dut.host_comes.next = announced;
             for c in 0..CHANNELS {
                 room[c] = if random.below(8) == 0 { 0 } else { 1 + random.below(16) };
                 if c < PROCESSORS && pushing[c].is_none() && random.below(4) == 0 {
@@ -239,10 +244,12 @@ mod tests {
             let mut grants = 0;
             for c in 0..CHANNELS {
                 let (granted, refused) = (dut.push_grant[c].val(), dut.push_refused[c].val());
-                assert_eq!(refused, pushing[c].is_some() && room[c] == 0);
-                assert!(!granted || (pushing[c].is_some() && room[c] > 0));
                 if c == PROCESSORS {
-                    assert_eq!(granted, pushing[c].is_some() && room[c] > 0, "cycle {cycle}: the host waits");
+                    assert_eq!(granted, host_granted, "cycle {cycle}: the host waits");
+                    assert_eq!(refused, pushing[c].is_some() && !host_granted);
+                } else {
+                    assert_eq!(refused, pushing[c].is_some() && room[c] == 0);
+                    assert!(!granted || (pushing[c].is_some() && room[c] > 0));
                 }
                 waited[c] = if granted || refused || pushing[c].is_none() { 0 } else { waited[c] + 1 };
                 assert!(waited[c] < 40, "channel {c} starves");
