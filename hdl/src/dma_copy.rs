@@ -92,7 +92,7 @@ pub struct DmaCopy<const W: usize, const KEEP: usize> {
     newest: DFF<Bits<3>>,
     oldest: DFF<Bits<3>>,
     place_free: Signal<Local, Bit>,
-    /// The next place is free: known a cycle after the one before was taken.
+    /// There is room for a request: known a cycle after the one before was taken.
     may_take: DFF<Bit>,
     oldest_id: Signal<Local, Bits<9>>,
     accepted: Signal<Local, Bit>,
@@ -169,9 +169,10 @@ impl<const W: usize, const KEEP: usize> Logic for DmaCopy<W, KEEP> {
                 self.place_free.next = !self.live[r].q.val();
             }
         }
-        self.copy_ready.next = self.may_take.q.val() & self.stream.job_ready.val() & !self.order.full.val();
+        self.copy_ready.next = self.may_take.q.val();
         self.accepted.next = self.copy_valid.val() & self.copy_ready.val();
-        self.may_take.d.next = self.place_free.val() & !self.accepted.val();
+        self.may_take.d.next =
+            self.place_free.val() & self.stream.job_ready.val() & !self.order.full.val() & !self.accepted.val();
         self.newest.d.next = self.newest.q.val() + self.accepted.val();
         self.stream.job_valid.next = self.accepted.val();
         self.stream.job_processor.next = self.copy_near.val().get_bits::<4>(24);

@@ -38,6 +38,7 @@ use rust_hdl_widgets::prelude::*;
 use crate::aligner::Aligner;
 use crate::dma_judge::FILL_BITS;
 use crate::queue::Queue;
+use crate::skid_buffer::SkidBuffer;
 
 /// A payload's place, and what comes behind it.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
@@ -113,6 +114,7 @@ pub struct DmaFill<const W: usize, const KEEP: usize> {
     aligner: Aligner<W, KEEP>,
     // Writing.
     order: Queue<49, 4, 5>,
+    heads: SkidBuffer<24, 25>,
     head: Signal<Local, Bits<49>>,
     at_start: DFF<Bit>,
     address: DFF<Bits<24>>,
@@ -150,7 +152,6 @@ impl<const W: usize, const KEEP: usize> Default for DmaFill<W, KEEP> {
         let keep = KEEP as u64;
         block! {
             Self {
-                order: Queue::with_late_pop(16),
                 lane_mask: Constant::new((keep - 1).to_bits()),
                 lane_bits: Constant::new((keep - 1).to_bits()),
                 line_bytes: Constant::new(keep.to_bits()),
@@ -163,7 +164,7 @@ impl<const W: usize, const KEEP: usize> Default for DmaFill<W, KEEP> {
             error_ready, error_id, error_status, settle_valid, settle_tag, settle_lost, settle_channel, waits, waiting,
             takes, next_lane, next_place, line_end, beat_end, plan_lines, behind, starts, active, drops, lines_left,
             at_first, first_keep, last_keep, first_lanes, last_lanes, last_lane, active_id, is_short, has_line,
-            line_keep, line_taken, at_last, ends_line, goes_wrong, ready_to_start, aligner, head, at_start,
+            line_keep, line_taken, at_last, ends_line, goes_wrong, ready_to_start, aligner, order, heads, head, at_start,
             address, address_now, written, done, settles, settle_ends, settles_lost, settling, status, error_told,
             tells, told_id, told_status, wrong, wrong_id, settled, stuck
         }
@@ -281,7 +282,15 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
         }
 
         // Write what comes out of the aligner; behind the last line of a payload comes what ends there.
-        self.head.next = self.order.head_data.val();
+        self.heads.clock.next = self.clock.val();
+        self.heads.reset.next = self.reset.val();
+        self.heads.source_valid.next = self.order.head_valid.val();
+        self.heads.source_data.next = self.order.head_data.val().get_bits::<24>(0);
+        self.heads.source_side.next = self.order.head_data.val().get_bits::<25>(24);
+        self.heads.source_last.next = true;
+        self.order.pop.next = self.heads.source_ready.val();
+        self.head.next =
+            bit_cast::<49, 24>(self.heads.sink_data.val()) | (bit_cast::<49, 25>(self.heads.sink_side.val()) << 24);
         self.address_now.next = self.address.q.val();
         if self.at_start.q.val() {
             self.address_now.next = self.head.val().get_bits::<24>(7);
@@ -292,7 +301,7 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
             & !self.tells.q.val()
             & (!self.status.val().any() | self.error_told.q.val());
         self.write_valid.next = self.aligner.beat_valid.val()
-            & self.order.head_valid.val()
+            & self.heads.sink_valid.val()
             & self.head.val().get_bit(0)
             & !self.stuck.q.val();
         self.write_processor.next = self.head.val().get_bits::<4>(3);
@@ -306,8 +315,8 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
             self.at_start.d.next = self.aligner.beat_last.val();
         }
         self.done.next = (self.written.val() & self.aligner.beat_last.val())
-            | (self.order.head_valid.val() & !self.head.val().get_bit(0) & !self.stuck.q.val());
-        self.order.pop.next = self.done.val();
+            | (self.heads.sink_valid.val() & !self.head.val().get_bit(0) & !self.stuck.q.val());
+        self.heads.sink_ready.next = self.done.val();
 
         // Settle: first the errors, those of payloads before that of the request.
         if self.settled.val() {
