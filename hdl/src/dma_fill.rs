@@ -201,15 +201,6 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
             self.first_lanes.next = self.first_lanes.val().replace_bit(i, self.next_lane.val() <= i.to_bits());
             self.last_lanes.next = self.last_lanes.val().replace_bit(i, self.last_lane.val() >= i.to_bits());
         }
-        self.behind.next.writes = self.waiting.q.val().get_bit(1);
-        self.behind.next.ends = self.waiting.q.val().get_bit(2);
-        self.behind.next.lost = self.waiting.q.val().get_bit(3);
-        self.behind.next.processor = self.waiting.q.val().get_bits::<4>(28);
-        self.behind.next.address = self.waiting.q.val().get_bits::<24>(4) & !self.lane_bits.val();
-        self.behind.next.status = self.waiting.q.val().get_bits::<4>(46);
-        self.behind.next.tag = self.waiting.q.val().get_bits::<5>(50);
-        self.behind.next.id = self.waiting.q.val().get_bits::<9>(55);
-
         // The payload of the one before: lines for the aligner, or beats to throw away.
         self.at_last.next = self.lines_left.q.val() == 1;
         self.has_line.next = self.active.q.val()
@@ -252,27 +243,34 @@ impl<const W: usize, const KEEP: usize> Logic for DmaFill<W, KEEP> {
         }
 
         // Start the next one.
-        self.aligner.job_valid.next =
-            self.waits.q.val() & self.behind.val().writes & self.ready_to_start.val() & !self.order.full.val();
+        self.aligner.job_valid.next = self.waits.q.val() & self.waiting.q.val().get_bit(1) & self.ready_to_start.val();
         self.starts.next = self.waits.q.val()
             & self.ready_to_start.val()
-            & !self.order.full.val()
-            & (self.aligner.job_ready.val() | !self.behind.val().writes);
-        self.order.push.next = self.starts.val();
-        self.order.push_data.next = self.behind.val().into();
+            & (self.aligner.job_ready.val() | !self.waiting.q.val().get_bit(1));
         if self.starts.val() {
             self.active.d.next = self.waiting.q.val().get_bit(0);
-            self.drops.d.next = !self.behind.val().writes;
+            self.drops.d.next = !self.waiting.q.val().get_bit(1);
             self.lines_left.d.next = self.plan_lines.val();
             self.at_first.d.next = true;
             self.first_keep.d.next = self.first_lanes.val();
             self.last_keep.d.next = self.last_lanes.val();
-            self.active_id.d.next = self.behind.val().id;
+            self.active_id.d.next = self.waiting.q.val().get_bits::<9>(55);
             self.is_short.d.next = false;
         }
         // What is judged comes so seldom that a register may say whether there is room.
-        self.fill_ready.next = !self.waits.q.val();
+        self.fill_ready.next = !self.waits.q.val() & !self.order.full.val();
         self.takes.next = self.fill_valid.val() & self.fill_ready.val();
+        // What ends behind its payload goes ahead at once, to be at the other end before the first line.
+        self.behind.next.writes = self.todo.val().get_bit(1);
+        self.behind.next.ends = self.todo.val().get_bit(2);
+        self.behind.next.lost = self.todo.val().get_bit(3);
+        self.behind.next.processor = self.todo.val().get_bits::<4>(28);
+        self.behind.next.address = self.todo.val().get_bits::<24>(4) & !self.lane_bits.val();
+        self.behind.next.status = self.todo.val().get_bits::<4>(46);
+        self.behind.next.tag = self.todo.val().get_bits::<5>(50);
+        self.behind.next.id = self.todo.val().get_bits::<9>(55);
+        self.order.push.next = self.takes.val();
+        self.order.push_data.next = self.behind.val().into();
         if self.starts.val() {
             self.waits.d.next = false;
         }
