@@ -113,7 +113,8 @@ fn long_copies_take_nearly_every_cycle() {
         for direction in Direction::ALL {
             let share = throughput(card(preset), direction).unwrap();
             println!("{preset}, {direction}: {share:.3} of one beat per cycle");
-            assert!((0.95..=1.0).contains(&share), "{preset}, {direction}: {share:.3}");
+            // The first report may have been read some cycles later behind its copy than the last one.
+            assert!((0.95..1.002).contains(&share), "{preset}, {direction}: {share:.4}");
         }
     }
 }
