@@ -54,7 +54,7 @@ pub struct Head {
 pub const HEAD_BITS: usize = 40;
 
 /// See the module's page.
-#[derive(LogicBlock, Default)]
+#[derive(LogicBlock)]
 pub struct DmaCompletion<const W: usize> {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
@@ -78,6 +78,20 @@ pub struct DmaCompletion<const W: usize> {
     takes: Signal<Local, Bit>,
     has_data: Signal<Local, Bit>,
     arriving: Signal<Local, Head>,
+}
+
+impl<const W: usize> Default for DmaCompletion<W> {
+    fn default() -> Self {
+        block! {
+            Self {
+                // Whether a beat leaves is known only when its lanes and its memory are.
+                beats: Queue::with_late_pop(32),
+            },
+            clock, reset, requester, cpl_tdata, cpl_theader, cpl_tvalid, cpl_tlast, cpl_tready, head_valid, head,
+            head_take, payload_valid, payload_data, payload_last, payload_take, heads, lasts, in_tlp, takes, has_data,
+            arriving
+        }
+    }
 }
 
 impl<const W: usize> Logic for DmaCompletion<W> {
