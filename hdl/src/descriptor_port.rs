@@ -86,9 +86,9 @@ impl<const A: usize> DescriptorPort<A> {
                 block: Constant::new((u64::from(offset) >> 5).to_bits()),
                 last: Constant::new((DESCRIPTOR_WORDS as u64 - 1).to_bits()),
             },
-            clock, reset, valid, write, addr, held, asked, writes, place, data, hold, room, room_left, refused, push, take, word,
-            grant, word_data, here, here_next, index, index_next, writes_next, waits, stores, pushes, pushed, pushed_next,
-            fetched, clearing
+            clock, reset, valid, write, addr, held, asked, writes, place, data, hold, room, room_left, refused, push,
+            take, word, grant, word_data, here, here_next, index, index_next, writes_next, waits, stores, pushes,
+            pushed, pushed_next, fetched, clearing
         }
     }
 }
