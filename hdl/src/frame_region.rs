@@ -181,7 +181,7 @@ mod tests {
             mfas.extend([1, 2, 3, 4, 32].map(|low| base + (1 << size) + low));
             mfas.extend([0, base - 64, base - (1 << size), 0xffff_ffff, base + 0x1000_0000]);
             for inbound in [true, false] {
-                for frames in [0, 1, 16, 1024, 2047] {
+                for frames in [0, 1, 16, 17, 1024, 2047] {
                     good += compare(inbound, 16, (base, size, frames), &mfas);
                 }
                 good += compare(inbound, 1024, (base, size, 1024), &mfas);
