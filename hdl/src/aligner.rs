@@ -274,7 +274,9 @@ mod tests {
 
     /// Runs the jobs; line and beat are held back in `idle` of 8 cycles. Gives the cycles from the first beat to the last.
     fn run<const W: usize, const KEEP: usize>(jobs: &[Job], idle: u64, random: &mut Random) -> usize {
-        let mut dut = Aligner::<W, KEEP>::new(1, 1 << 13);
+        // No larger than the longest job asks for.
+        let longest = jobs.iter().flat_map(|j| [j.from, j.to].map(|lane| spread(j, lane, KEEP).len())).max();
+        let mut dut = Aligner::<W, KEEP>::new(1, longest.unwrap_or(1));
         dut.connect_all();
         let mut lines: Vec<Lanes> = jobs.iter().flat_map(|j| spread(j, j.from, KEEP)).rev().collect();
         let mut expected: Vec<(Lanes, bool)> = vec![];
