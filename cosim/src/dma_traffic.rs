@@ -159,7 +159,12 @@ struct Traffic {
     watched: Option<(Completion, Vec<u8>)>,
     /// A report that was told before it came.
     told: Option<Completion>,
+    /// Reports that processors have heard, whose writes to the host may still be waiting for the link: how many TLPs must have left, who.
+    leaving: VecDeque<(u64, usize, Completion)>,
 }
+
+/// Beats that the card may have offered to the link and not got rid of.
+const OFFERED: u64 = 2;
 
 /// Copies by random descriptors on every channel, and checks all that the card does.
 ///
@@ -201,6 +206,7 @@ impl Traffic {
             host_sleeps: 0,
             watched: None,
             told: None,
+            leaving: VecDeque::new(),
             machine,
         };
         traffic.configure(timeout)?;
@@ -275,6 +281,13 @@ impl Traffic {
         self.host_hears(cycle)?;
         for core in 0..self.agents.len() {
             self.core_hears(core, cycle)?;
+        }
+        let left = self.machine.rig.host.traffic().tlps();
+        let idle = !self.machine.rig.outputs.tlp_tx_tvalid;
+        while let Some((_, channel, report)) = self.leaving.front().copied().filter(|(mark, ..)| idle || left >= *mark)
+        {
+            self.leaving.pop_front();
+            self.report(cycle, channel, report)?;
         }
         Ok(())
     }
@@ -425,7 +438,8 @@ impl Traffic {
                     agent.reports -= 1;
                     if let Some(half) = agent.half.take().filter(|half| *half != EMPTY) {
                         let report = Completion(u64::from(answer.value) << 32 | u64::from(half));
-                        self.report(cycle, number, report)?;
+                        let left = self.machine.rig.host.traffic().tlps();
+                        self.leaving.push_back((left + OFFERED, number, report));
                     }
                 }
                 offset if offset == core::IN_POST.offset => {

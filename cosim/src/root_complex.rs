@@ -77,6 +77,13 @@ pub struct Traffic {
     pub interrupts: u64,
 }
 
+impl Traffic {
+    /// All of them.
+    pub fn tlps(&self) -> u64 {
+        self.reads + self.writes + self.completions + self.interrupts
+    }
+}
+
 /// A TLP on its way to the card.
 #[derive(Clone, Debug)]
 struct Outgoing {
