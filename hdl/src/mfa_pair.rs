@@ -6,12 +6,11 @@
 //!
 //! | port             | dir | width | meaning                                                        |
 //! |------------------|-----|-------|----------------------------------------------------------------|
-//! | `base`           | in  | 26    | bits 31:6 of the first frame's address                         |
-//! | `size`           | in  | 5     | log2 of the bytes of a frame, as in [`crate::frame_region`]    |
 //! | `give`           | in  | 1     | the filler hands in an empty frame                             |
 //! | `give_good`      | in  | 1     | [`crate::frame_region::LATENCY`] cycles later: it is a frame   |
 //! | `give_frame`     | in  | 10    | with it: this one                                              |
-//! | `give_refused`   | out | 1     | the frame given [`frame_gate::LATENCY`] cycles ago is refused  |
+//! | `give_block`     | in  | 26    | bits 31:6 of what was given [`frame_gate::LATENCY`] cycles ago |
+//! | `give_refused`   | out | 1     | it is refused                                                  |
 //! | `take_posted`    | in  | 1     | the filler takes `posted`; not in a cycle with `give`          |
 //! | `posted`         | out | 32    | the oldest posted frame, 0xFFFFFFFF if there is none           |
 //! | `take_free`      | in  | 1     | the poster takes `free`; not in a cycle with `post`            |
@@ -20,7 +19,8 @@
 //! | `post_kind`      | in  | 2     | the low two bits of its address                                |
 //! | `post_good`      | in  | 1     | [`crate::frame_region::LATENCY`] cycles later: it is a frame   |
 //! | `post_frame`     | in  | 10    | with it: this one                                              |
-//! | `post_refused`   | out | 1     | the frame posted [`frame_gate::LATENCY`] cycles ago is refused |
+//! | `post_block`     | in  | 26    | bits 31:6 of what was posted [`frame_gate::LATENCY`] cycles ago |
+//! | `post_refused`   | out | 1     | it is refused                                                  |
 //! | `free_level`     | out | 11    | free frames that can be taken                                  |
 //! | `free_arrived`   | out | 1     | `free_level` has just grown by a frame                         |
 //! | `posted_level`   | out | 11    | posted frames that can be taken                                |
@@ -45,11 +45,10 @@ pub const LATENCY: usize = frame_gate::LATENCY + mfa_queue::LATENCY;
 pub struct MfaPair {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
-    pub base: Signal<In, Bits<26>>,
-    pub size: Signal<In, Bits<5>>,
     pub give: Signal<In, Bit>,
     pub give_good: Signal<In, Bit>,
     pub give_frame: Signal<In, Bits<10>>,
+    pub give_block: Signal<In, Bits<26>>,
     pub give_refused: Signal<Out, Bit>,
     pub take_posted: Signal<In, Bit>,
     pub posted: Signal<Out, Bits<32>>,
@@ -59,6 +58,7 @@ pub struct MfaPair {
     pub post_kind: Signal<In, Bits<2>>,
     pub post_good: Signal<In, Bit>,
     pub post_frame: Signal<In, Bits<10>>,
+    pub post_block: Signal<In, Bits<26>>,
     pub post_refused: Signal<Out, Bit>,
     pub free_level: Signal<Out, Bits<11>>,
     pub free_arrived: Signal<Out, Bit>,
@@ -82,8 +82,8 @@ impl MfaPair {
                 poster: FrameGate::new(depth, Side::Poster),
                 posted_frames: MfaQueue::new(depth),
             },
-            clock, reset, base, size, give, give_good, give_frame, give_refused, take_posted, posted, take_free, free,
-            post, post_kind, post_good, post_frame, post_refused, free_level, free_arrived, posted_level,
+            clock, reset, give, give_good, give_frame, give_block, give_refused, take_posted, posted, take_free, free,
+            post, post_kind, post_good, post_frame, post_block, post_refused, free_level, free_arrived, posted_level,
             posted_arrived, commands, datas
         }
     }
@@ -100,10 +100,6 @@ impl Logic for MfaPair {
         self.poster.reset.next = self.reset.val();
         self.posted_frames.clock.next = self.clock.val();
         self.posted_frames.reset.next = self.reset.val();
-        self.free_frames.base.next = self.base.val();
-        self.free_frames.size.next = self.size.val();
-        self.posted_frames.base.next = self.base.val();
-        self.posted_frames.size.next = self.size.val();
 
         self.filler.hand.next = self.give.val();
         self.filler.kind.next = 0.into();
@@ -112,6 +108,7 @@ impl Logic for MfaPair {
         self.give_refused.next = self.filler.refused.val();
         self.free_frames.push.next = self.filler.accepted.val();
         self.free_frames.push_index.next = self.filler.index.val();
+        self.free_frames.push_block.next = self.give_block.val();
         self.free_frames.push_kind.next = 0.into();
 
         self.free_frames.take.next = self.take_free.val();
@@ -126,6 +123,7 @@ impl Logic for MfaPair {
         self.post_refused.next = self.poster.refused.val();
         self.posted_frames.push.next = self.poster.accepted.val();
         self.posted_frames.push_index.next = self.poster.index.val();
+        self.posted_frames.push_block.next = self.post_block.val();
         self.posted_frames.push_kind.next = self.poster.index_kind.val();
 
         self.posted_frames.take.next = self.take_posted.val();

@@ -1,17 +1,15 @@
-//! A free or post queue of message frames: holds frame numbers, shows the oldest one as an MFA.
+//! A free or post queue of message frames: shows the oldest one as an MFA.
 //!
-//! The head needs no time between takes: while it is on show the next ones wait behind it, already turned into addresses. `level`,
-//! `commands` and `datas` count an entry from the cycle in which it can be taken: as long as `level` is not 0, a take returns an MFA.
+//! The head needs no time between takes: while it is on show the next one waits behind it. `level`, `commands` and `datas` count an entry from the cycle in which it can be taken: as long as `level` is not 0, a take returns an MFA.
 //! (An old I2O chip seemed empty when it was not, so hosts still read twice.)
 //!
 //! There is room for every frame of a region, and a frame is in at most one queue, so this queue is never full.
 //!
 //! | port         | dir | width | meaning                                                                                |
 //! |--------------|-----|-------|----------------------------------------------------------------------------------------|
-//! | `base`       | in  | 26    | bits 31:6 of the first frame's address                                                 |
-//! | `size`       | in  | 5     | log2 of the bytes of a frame; below 6 counts as 6, above 16 as 16                      |
-//! | `push`       | in  | 1     | append `push_index`                                                                    |
-//! | `push_index` | in  | 10    | the frame                                                                              |
+//! | `push`       | in  | 1     | append a frame                                                                         |
+//! | `push_index` | in  | 10    | its number, less than the depth                                                        |
+//! | `push_block` | in  | 26    | bits 31:6 of its address                                                               |
 //! | `push_kind`  | in  | 2     | the low two bits of its MFA: bit 0 a command, bit 1 data                               |
 //! | `take`       | in  | 1     | take the head                                                                          |
 //! | `head`       | out | 32    | what a take returns: an MFA, or 0xFFFFFFFF if there is none; reset value 0xFFFFFFFF    |
@@ -32,18 +30,17 @@ use rust_hdl_widgets::prelude::*;
 use crate::many;
 use crate::queue::{self, Queue};
 
-/// Cycles from `push` to `head`: queue, shift, add.
-pub const LATENCY: usize = queue::LATENCY + 2;
+/// Cycles from `push` to `head`: queue, register.
+pub const LATENCY: usize = queue::LATENCY + 1;
 
 /// See the module's page.
 #[derive(LogicBlock)]
 pub struct MfaQueue {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
-    pub base: Signal<In, Bits<26>>,
-    pub size: Signal<In, Bits<5>>,
     pub push: Signal<In, Bit>,
     pub push_index: Signal<In, Bits<10>>,
+    pub push_block: Signal<In, Bits<26>>,
     pub push_kind: Signal<In, Bits<2>>,
     pub take: Signal<In, Bit>,
     pub head: Signal<Out, Bits<32>>,
@@ -53,17 +50,10 @@ pub struct MfaQueue {
     pub arrived: Signal<Out, Bit>,
     pub commands: Signal<Out, Bit>,
     pub datas: Signal<Out, Bit>,
-    entries: Queue<12, 10, 11>,
+    entries: Queue<38, 10, 11>,
     entry: Signal<Local, Entry>,
-    shift: DFF<Bits<4>>,
-    // An entry on its way from the queue to the head: its offset in units of 64 bytes.
-    moving: DFF<Bit>,
-    moving_index: DFF<Bits<10>>,
-    moving_kind: DFF<Bits<2>>,
-    offset: DFF<Bits<20>>,
-    move_on: Signal<Local, Bit>,
-    fetch: Signal<Local, Bit>,
     // The head.
+    fetch: Signal<Local, Bit>,
     shown: DFF<Bit>,
     mfa: DFF<Bits<32>>,
     index: DFF<Bits<10>>,
@@ -84,6 +74,8 @@ pub struct MfaQueue {
     waiting_datas_change: Signal<Local, Bits<11>>,
     less: Constant<Bits<11>>,
     empty: Constant<Bits<32>>,
+    /// The bits that a frame's number can have: the queue's RAM is no wider than they need.
+    numbers: Constant<Bits<10>>,
     only_data: Constant<Bits<2>>,
     _latency: usize,
     _kind_stages: usize,
@@ -94,6 +86,7 @@ pub struct MfaQueue {
 struct Entry {
     index: Bits<10>,
     kind: Bits<2>,
+    block: Bits<26>,
 }
 
 /// An MFA.
@@ -115,13 +108,13 @@ impl MfaQueue {
                 coming_data: many(LATENCY - 1),
                 less: Constant::new(!Bits::<11>::default()),
                 empty: Constant::new(u64::from(EMPTY).to_bits()),
+                numbers: Constant::new((depth as u64 - 1).to_bits()),
                 only_data: Constant::new(2u64.to_bits()),
                 _latency: LATENCY,
                 _kind_stages: LATENCY - 1,
             },
-            clock, reset, base, size, push, push_index, push_kind, take, head, taken, head_index, level, arrived,
-            commands, datas, entry, shift, moving, moving_index, moving_kind, offset, move_on, fetch, shown, mfa, index,
-            kind, address, takes, takes_command, takes_data, waiting, waiting_commands, waiting_datas, waiting_change,
+            clock, reset, push, push_index, push_block, push_kind, take, head, taken, head_index, level, arrived,
+            commands, datas, entry, fetch, shown, mfa, index, kind, address, takes, takes_command, takes_data, waiting, waiting_commands, waiting_datas, waiting_change,
             waiting_commands_change, waiting_datas_change
         }
     }
@@ -130,44 +123,28 @@ impl MfaQueue {
 impl Logic for MfaQueue {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, shift, moving, moving_index, moving_kind, offset, shown, mfa, index, kind);
-        dff_setup!(self, clock, waiting, waiting_commands, waiting_datas);
+        dff_setup!(self, clock, shown, mfa, index, kind, waiting, waiting_commands, waiting_datas);
         self.entries.clock.next = self.clock.val();
         self.entries.reset.next = self.reset.val();
 
-        self.entry.next.index = self.push_index.val();
+        self.entry.next.index = self.push_index.val() & self.numbers.val();
         self.entry.next.kind = self.push_kind.val();
+        self.entry.next.block = self.push_block.val();
         self.entries.push.next = self.push.val();
         self.entries.push_data.next = self.entry.val().into();
 
-        // From the back to the front: a stage moves when the one before it is empty or moves.
         self.takes.next = self.take.val() & self.shown.q.val();
-        self.move_on.next = self.take.val() | !self.shown.q.val();
-        self.fetch.next = self.move_on.val() | !self.moving.q.val();
+        self.fetch.next = self.take.val() | !self.shown.q.val();
         self.entries.pop.next = self.fetch.val();
-
-        self.shift.d.next = (self.size.val() - 6).get_bits::<4>(0);
-        if self.size.val() < 6 {
-            self.shift.d.next = 0.into();
-        }
-        if self.size.val() > 16 {
-            self.shift.d.next = 10.into();
-        }
-        if self.fetch.val() {
-            self.moving.d.next = self.entries.head_valid.val();
-            self.moving_index.d.next = self.entries.head_data.val().get_bits::<10>(0);
-            self.moving_kind.d.next = self.entries.head_data.val().get_bits::<2>(10);
-            self.offset.d.next = bit_cast::<20, 12>(self.entries.head_data.val() & 0x3ff) << self.shift.q.val();
-        }
-        self.address.next.kind = self.moving_kind.q.val();
+        self.address.next.kind = self.entries.head_data.val().get_bits::<2>(10);
         self.address.next.zero = 0.into();
-        self.address.next.block = self.base.val() + bit_cast::<26, 20>(self.offset.q.val());
-        if self.move_on.val() {
-            self.shown.d.next = self.moving.q.val();
-            self.index.d.next = self.moving_index.q.val();
-            self.kind.d.next = self.moving_kind.q.val();
+        self.address.next.block = self.entries.head_data.val().get_bits::<26>(12);
+        if self.fetch.val() {
+            self.shown.d.next = self.entries.head_valid.val();
+            self.index.d.next = self.entries.head_data.val().get_bits::<10>(0);
+            self.kind.d.next = self.entries.head_data.val().get_bits::<2>(10);
             self.mfa.d.next = self.empty.val();
-            if self.moving.q.val() {
+            if self.entries.head_valid.val() {
                 self.mfa.d.next = self.address.val().into();
             }
         }
@@ -197,38 +174,37 @@ impl Logic for MfaQueue {
         self.takes_command.next = self.takes.val() & (self.kind.q.val() != self.only_data.val());
         self.takes_data.next = self.takes.val() & self.kind.q.val().get_bit(1);
 
-        // Indices are literals in the HDL: 3 is LATENCY - 2.
+        // Indices are literals in the HDL: 2 is LATENCY - 2.
         self.waiting_change.next = 0.into();
-        if self.coming[3].q.val() & !self.takes.val() {
+        if self.coming[2].q.val() & !self.takes.val() {
             self.waiting_change.next = 1.into();
         }
-        if self.takes.val() & !self.coming[3].q.val() {
+        if self.takes.val() & !self.coming[2].q.val() {
             self.waiting_change.next = self.less.val();
         }
         self.waiting.d.next = self.waiting.q.val() + self.waiting_change.val();
         self.waiting_commands_change.next = 0.into();
-        if self.coming_command[3].q.val() & !self.takes_command.val() {
+        if self.coming_command[2].q.val() & !self.takes_command.val() {
             self.waiting_commands_change.next = 1.into();
         }
-        if self.takes_command.val() & !self.coming_command[3].q.val() {
+        if self.takes_command.val() & !self.coming_command[2].q.val() {
             self.waiting_commands_change.next = self.less.val();
         }
         self.waiting_commands.d.next = self.waiting_commands.q.val() + self.waiting_commands_change.val();
         self.waiting_datas_change.next = 0.into();
-        if self.coming_data[3].q.val() & !self.takes_data.val() {
+        if self.coming_data[2].q.val() & !self.takes_data.val() {
             self.waiting_datas_change.next = 1.into();
         }
-        if self.takes_data.val() & !self.coming_data[3].q.val() {
+        if self.takes_data.val() & !self.coming_data[2].q.val() {
             self.waiting_datas_change.next = self.less.val();
         }
         self.waiting_datas.d.next = self.waiting_datas.q.val() + self.waiting_datas_change.val();
         self.level.next = self.waiting.q.val();
-        self.arrived.next = self.coming[4].q.val();
+        self.arrived.next = self.coming[3].q.val();
         self.commands.next = self.waiting_commands.q.val().any();
         self.datas.next = self.waiting_datas.q.val().any();
 
         if self.reset.val() {
-            self.moving.d.next = false;
             self.shown.d.next = false;
             self.mfa.d.next = self.empty.val();
             self.waiting.d.next = 0.into();
@@ -251,12 +227,13 @@ mod tests {
 
     use super::*;
 
-    const BASE: u64 = 0x0300_0040;
+    /// The address of a frame: what the queue shows of it, it was told.
+    fn address(index: u64) -> u64 {
+        (0x0300_0040 + 0x0123_4580 * index) & 0xffff_ffc0
+    }
 
-    fn new(depth: usize, size: u64) -> MfaQueue {
+    fn new(depth: usize) -> MfaQueue {
         let mut dut = MfaQueue::new(depth);
-        dut.base.next = (BASE >> 6).to_bits();
-        dut.size.next = size.to_bits();
         cycle(&mut dut, None, false);
         cycle(&mut dut, None, false);
         dut
@@ -267,12 +244,16 @@ mod tests {
         let (index, kind) = push.unwrap_or_default();
         dut.push.next = push.is_some();
         dut.push_index.next = index.to_bits();
+        dut.push_block.next = (address(index) >> 6).to_bits();
         dut.push_kind.next = kind.to_bits();
         dut.take.next = take;
         dut.clock.next = false.into();
         assert!(simulate(dut, 10));
         let head = dut.head.val().to_u64();
         assert_eq!(dut.taken.val(), take && head != u64::from(EMPTY));
+        if dut.taken.val() {
+            assert_eq!(head & !3, address(dut.head_index.val().to_u64()));
+        }
         dut.clock.next = true.into();
         assert!(simulate(dut, 10));
         head
@@ -280,39 +261,36 @@ mod tests {
 
     #[test]
     fn an_entry_is_counted_in_the_cycle_in_which_it_can_be_taken() {
-        let mut dut = new(16, 9);
+        let mut dut = new(16);
         cycle(&mut dut, Some((5, 2)), false);
         for _ in 1..LATENCY {
             assert!(!dut.arrived.val() && !dut.datas.val());
             assert_eq!((dut.level.val().to_u64(), cycle(&mut dut, None, false)), (0, u64::from(EMPTY)));
         }
         assert!(dut.arrived.val() && dut.datas.val() && !dut.commands.val());
-        assert_eq!((dut.level.val().to_u64(), cycle(&mut dut, None, true)), (1, BASE + 5 * 512 + 2));
+        assert_eq!((dut.level.val().to_u64(), cycle(&mut dut, None, true)), (1, address(5) + 2));
         assert!(!dut.arrived.val() && !dut.datas.val());
         assert_eq!((dut.level.val().to_u64(), cycle(&mut dut, None, true)), (0, u64::from(EMPTY)));
     }
 
     #[test]
     fn entries_that_wait_are_taken_one_a_cycle() {
-        for size in 0..32 {
-            let mut dut = new(16, size);
-            let size = size.clamp(6, 16);
-            for n in 0..16 {
-                cycle(&mut dut, Some((15 - n, n & 3)), false);
-            }
-            for _ in 0..LATENCY {
-                cycle(&mut dut, None, false);
-            }
-            for n in 0..16 {
-                assert_eq!(cycle(&mut dut, None, true), BASE + ((15 - n) << size) + (n & 3));
-            }
-            assert_eq!(cycle(&mut dut, None, true), u64::from(EMPTY));
+        let mut dut = new(16);
+        for n in 0..16 {
+            cycle(&mut dut, Some((15 - n, n & 3)), false);
         }
+        for _ in 0..LATENCY {
+            cycle(&mut dut, None, false);
+        }
+        for n in 0..16 {
+            assert_eq!(cycle(&mut dut, None, true), address(15 - n) + (n & 3));
+        }
+        assert_eq!(cycle(&mut dut, None, true), u64::from(EMPTY));
     }
 
     #[test]
     fn a_queue_that_counts_an_entry_is_never_empty() {
-        let mut dut = new(16, 6);
+        let mut dut = new(16);
         let (mut waiting, mut coming) = (VecDeque::<(u64, u64)>::new(), VecDeque::from(vec![None; LATENCY]));
         let (mut seed, mut taken, mut empty) = (0x0bad_cafeu32, 0, 0);
         for n in 0..4000u32 {
@@ -333,7 +311,7 @@ mod tests {
             assert_eq!(dut.datas.val(), waiting.iter().any(|(_, kind)| kind & 2 == 2));
             let head = cycle(&mut dut, push, take);
             match waiting.front() {
-                Some((index, kind)) => assert_eq!(head, BASE + (index << 6) + kind),
+                Some((index, kind)) => assert_eq!(head, address(*index) + kind),
                 None => assert_eq!(head, u64::from(EMPTY)),
             }
             if take {

@@ -448,12 +448,12 @@ impl Logic for MfaQueues {
         self.card_region.inbound.next = self.card_settings.val().get_bit(42);
         self.card_region.mfa.next = self.given_mfa.val();
 
-        // The pairs.
-        self.outbound.base.next = self.out_base.val();
-        self.outbound.size.next = self.out_size.val();
+        // The pairs. What was handed in comes back with the verdict on it.
+        self.judged.next = self.tags.delayed.val();
         self.outbound.give.next = self.frees_outbound.q.val() & self.exists.q.val();
         self.outbound.give_good.next = self.host_region.good.val();
         self.outbound.give_frame.next = self.host_region.index.val();
+        self.outbound.give_block.next = self.judged.val().get_bits::<26>(6);
         self.outbound.take_posted.next = self.takes_outbound.q.val() & self.exists.q.val();
         self.outbound.take_free.next = self.takes_free.val();
         self.core_outbound_mfa.next = self.outbound.free.val();
@@ -461,15 +461,15 @@ impl Logic for MfaQueues {
         self.outbound.post_kind.next = 0.into();
         self.outbound.post_good.next = self.card_region.good.val();
         self.outbound.post_frame.next = self.card_region.index.val();
+        self.outbound.post_block.next = self.given.delayed.val().get_bits::<26>(6);
         self.out_free_level.next = self.outbound.free_level.val();
         self.out_post_level.next = self.outbound.posted_level.val();
         self.out_post_event.next = self.outbound.posted_arrived.val();
         for i in 0..self._processors {
-            self.inbound[i].base.next = self.first_of[i].val();
-            self.inbound[i].size.next = self.in_size[i].val();
             self.inbound[i].give.next = self.core_frees[i].val();
             self.inbound[i].give_good.next = self.card_region.good.val();
             self.inbound[i].give_frame.next = self.card_region.index.val();
+            self.inbound[i].give_block.next = self.given.delayed.val().get_bits::<26>(6);
             self.inbound[i].take_posted.next = self.core_take_inbound[i].val();
             self.inbound_head[i].next = self.inbound[i].posted.val();
             self.inbound[i].take_free.next = self.takes_inbound.q.val() & self.page_is[i].q.val();
@@ -477,6 +477,7 @@ impl Logic for MfaQueues {
             self.inbound[i].post_kind.next = self.handed_mfa.val().get_bits::<2>(0);
             self.inbound[i].post_good.next = self.host_region.good.val();
             self.inbound[i].post_frame.next = self.host_region.index.val();
+            self.inbound[i].post_block.next = self.judged.val().get_bits::<26>(6);
             self.in_free_level[i].next = self.inbound[i].free_level.val();
             self.in_free_event[i].next = self.inbound[i].free_arrived.val();
             self.in_post_level[i].next = self.inbound[i].posted_level.val();
@@ -485,7 +486,6 @@ impl Logic for MfaQueues {
         }
 
         // Verdicts.
-        self.judged.next = self.tags.delayed.val();
         self.not_accepted.next = self.judged.val().get_bit(38) | self.outbound.give_refused.val();
         for i in 0..self._processors {
             self.not_accepted.next = self.not_accepted.val() | self.inbound[i].post_refused.val();

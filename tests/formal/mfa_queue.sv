@@ -1,32 +1,30 @@
 // Laws of `mfa_queue`: what `level` counts can be taken, in order, each entry once, as the address and kind it was pushed with.
 // One entry is followed on its way, any one; `ahead` counts the entries before it, `behind` those after it.
 
-// The contract: the settings stand still, and there is room, as a frame is in one place at a time (proof `mfa_pair`).
-wire [25:0] base_now = $anyconst;
-wire [4:0] size_now = $anyconst;
-wire [3:0] amount = size_now < 6 ? 0 : size_now > 16 ? 10 : size_now - 6;
+// The contract: frames of this depth, and there is room, as a frame is in one place at a time (proof `mfa_pair`).
 wire [31:0] nothing = 32'hffffffff;
 wire putting = push & !reset;
 wire taking = take & head != nothing;
 reg [4:0] count = 0;
-reg [3:0] pushed = 0;
+reg [2:0] pushed = 0;
 reg settled = 0;
 always @* begin
-    assume (base == base_now & size == size_now);
+    assume (push_index < 4);
     if (!settled) assume (reset);
     assume (!(push & count == 4));
 end
 always @(posedge clock) begin
     settled <= begun;
     count <= reset ? 5'd0 : count + putting - taking;
-    pushed <= reset ? 4'd0 : {pushed[2:0], putting};
+    pushed <= reset ? 3'd0 : {pushed[1:0], putting};
 end
 // Entries that were pushed less than hdl::mfa_queue::LATENCY cycles ago.
-wire [2:0] young = pushed[0] + pushed[1] + pushed[2] + pushed[3];
+wire [2:0] young = pushed[0] + pushed[1] + pushed[2];
 
 wire pick = $anyseq;
 reg followed = 0;
 reg [9:0] frame;
+reg [25:0] block;
 reg [1:0] carries;
 reg [4:0] ahead, behind;
 reg [2:0] age;
@@ -36,6 +34,7 @@ always @(posedge clock) begin
     if (putting & pick & !followed) begin
         followed <= 1;
         frame <= push_index;
+        block <= push_block;
         carries <= push_kind;
         ahead <= count - taking;
         behind <= 0;
@@ -46,7 +45,7 @@ always @(posedge clock) begin
     end
     if (reset) followed <= 0;
 end
-wire [31:0] expected = {base_now + ({16'd0, frame} << amount), 4'd0, carries};
+wire [31:0] expected = {block, 4'd0, carries};
 
 always @* if (settled) begin
     // The level is exact but for the entries on their way, and a queue that counts an entry is never empty.
@@ -56,58 +55,53 @@ always @* if (settled) begin
     assert (arrived == (arriving & !reset_before));
     if (followed & ahead == 0) begin
         if (head != nothing) assert (head == expected & head_index == frame);
-        if (age >= 5) assert (head != nothing);
+        if (age >= 4) assert (head != nothing);
     end
-    if (followed & age >= 5) assert (ahead < level);
+    if (followed & age >= 4) assert (ahead < level);
 end
 reg arriving = 0;
 reg reset_before = 1;
 always @(posedge clock) begin
-    arriving <= pushed[3];
+    arriving <= pushed[2];
     reset_before <= reset;
 end
 
 wire [10:0] ring = \entries.write_count - \entries.read_count ;
 
 // How it works inside. An entry moves on while there is room before it, so how long ago it came says how far it is at least.
-wire [10:0] place = \entries.read_count + ahead - shown - moving - \entries.shown ;
-wire [11:0] entry_now = {carries, frame};
+wire [10:0] place = \entries.read_count + ahead - shown - \entries.shown ;
+wire [37:0] entry_now = {block, carries, frame};
 always @* if (settled) begin
-    assert (shift == amount);
     assert (\entries.held == ring + \entries.shown );
     assert (\entries.is_full == (\entries.held == 4));
     assert (ring <= 4);
     assert (!\entries.fetched |
         (ring != 0 & \entries.entries.read_data == \entries.entries.words [\entries.read_count [1:0]]));
-    assert (count == shown + moving + \entries.shown + ring);
+    assert (count == shown + \entries.shown + ring);
     assert (count <= 4);
     assert (waiting <= 4);
-    assert ({coming_3, coming_2, coming_1, coming_0} == pushed);
-    assert (coming_4 == (arriving & !reset_before));
+    assert ({coming_2, coming_1, coming_0} == pushed);
+    assert (coming_3 == (arriving & !reset_before));
     // It is not further than that either.
     assert (shown <= waiting);
-    assert (shown + moving <= waiting + coming_3);
-    assert (shown + moving + \entries.shown <= waiting + coming_3 + coming_2);
-    assert (shown + moving + \entries.shown + \entries.fetched <= waiting + coming_3 + coming_2 + coming_1);
+    assert (shown + \entries.shown <= waiting + coming_2);
+    assert (shown + \entries.shown + \entries.fetched <= waiting + coming_2 + coming_1);
     if (!shown) assert (waiting == 0);
-    if (!moving) assert (waiting + coming_3 == shown);
-    if (!\entries.shown ) assert (waiting + coming_3 + coming_2 == shown + moving);
-    if (!\entries.fetched ) assert (waiting + coming_3 + coming_2 + coming_1 == shown + moving + \entries.shown );
+    if (!\entries.shown ) assert (waiting + coming_2 == shown);
+    if (!\entries.fetched ) assert (waiting + coming_2 + coming_1 == shown + \entries.shown );
     if (shown) assert (mfa[5:2] == 0);
     else assert (mfa == nothing);
     if (followed) begin
         assert (age != 0);
         assert (count == ahead + 1 + behind);
-        if (age < 5) assert (pushed[age - 1]);
+        if (age < 4) assert (pushed[age - 1]);
         if (age == 1) assert (behind == 0);
         if (age == 2) assert (behind == pushed[0]);
         if (age == 3) assert (behind == pushed[0] + pushed[1]);
-        if (age == 4) assert (behind == pushed[0] + pushed[1] + pushed[2]);
-        if (age >= 5) assert (behind >= young);
+        if (age >= 4) assert (behind >= young);
+        assert (frame < 4);
         if (ahead == 0 & shown) assert (mfa == expected & index == frame & kind == carries);
-        else if (moving & ahead == shown)
-            assert (moving_index == frame & moving_kind == carries & offset == {10'd0, frame} << amount);
-        else if (\entries.shown & ahead == shown + moving) assert (\entries.head == entry_now);
+        else if (\entries.shown & ahead == shown) assert (\entries.head == entry_now);
         else assert (\entries.entries.words [place[1:0]] == entry_now);
     end
 end
