@@ -1,6 +1,6 @@
 //! A free or post queue of message frames: shows the oldest one as an MFA.
 //!
-//! The head needs no time between takes: while it is on show the next one waits behind it. `level`, `commands` and `datas` count an entry from the cycle in which it can be taken: as long as `level` is not 0, a take returns an MFA.
+//! The head needs no time between takes. `level`, `commands` and `datas` count an entry from the cycle in which it can be taken: as long as `level` is not 0, a take returns an MFA.
 //! (An old I2O chip seemed empty when it was not, so hosts still read twice.)
 //!
 //! There is room for every frame of a region, and a frame is in at most one queue, so this queue is never full.
@@ -30,8 +30,8 @@ use rust_hdl_widgets::prelude::*;
 use crate::many;
 use crate::queue::{self, Queue};
 
-/// Cycles from `push` to `head`: queue, register.
-pub const LATENCY: usize = queue::LATENCY + 1;
+/// Cycles from `push` to `head`.
+pub const LATENCY: usize = queue::LATENCY;
 
 /// See the module's page.
 #[derive(LogicBlock)]
@@ -52,12 +52,7 @@ pub struct MfaQueue {
     pub datas: Signal<Out, Bit>,
     entries: Queue<38, 10, 11>,
     entry: Signal<Local, Entry>,
-    // The head.
-    fetch: Signal<Local, Bit>,
-    shown: DFF<Bit>,
-    mfa: DFF<Bits<32>>,
-    index: DFF<Bits<10>>,
-    kind: DFF<Bits<2>>,
+    kind: Signal<Local, Bits<2>>,
     address: Signal<Local, Address>,
     takes: Signal<Local, Bit>,
     // An entry counts when it is on show or right behind one that is.
@@ -74,8 +69,8 @@ pub struct MfaQueue {
     waiting_datas_change: Signal<Local, Bits<11>>,
     less: Constant<Bits<11>>,
     empty: Constant<Bits<32>>,
-    /// The bits that a frame's number can have: the queue's RAM is no wider than they need.
-    numbers: Constant<Bits<10>>,
+    /// Bits of a frame's number that are always 0: the queue's RAM has no room for them.
+    spare: Constant<Bits<4>>,
     only_data: Constant<Bits<2>>,
     _latency: usize,
     _kind_stages: usize,
@@ -108,13 +103,13 @@ impl MfaQueue {
                 coming_data: many(LATENCY - 1),
                 less: Constant::new(!Bits::<11>::default()),
                 empty: Constant::new(u64::from(EMPTY).to_bits()),
-                numbers: Constant::new((depth as u64 - 1).to_bits()),
+                spare: Constant::new((10 - clog2(depth) as u64).to_bits()),
                 only_data: Constant::new(2u64.to_bits()),
                 _latency: LATENCY,
                 _kind_stages: LATENCY - 1,
             },
             clock, reset, push, push_index, push_block, push_kind, take, head, taken, head_index, level, arrived,
-            commands, datas, entry, fetch, shown, mfa, index, kind, address, takes, takes_command, takes_data, waiting, waiting_commands, waiting_datas, waiting_change,
+            commands, datas, entry, kind, address, takes, takes_command, takes_data, waiting, waiting_commands, waiting_datas, waiting_change,
             waiting_commands_change, waiting_datas_change
         }
     }
@@ -123,34 +118,28 @@ impl MfaQueue {
 impl Logic for MfaQueue {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, shown, mfa, index, kind, waiting, waiting_commands, waiting_datas);
+        dff_setup!(self, clock, waiting, waiting_commands, waiting_datas);
         self.entries.clock.next = self.clock.val();
         self.entries.reset.next = self.reset.val();
 
-        self.entry.next.index = self.push_index.val() & self.numbers.val();
+        self.entry.next.index = (self.push_index.val() << self.spare.val()) >> self.spare.val();
         self.entry.next.kind = self.push_kind.val();
         self.entry.next.block = self.push_block.val();
         self.entries.push.next = self.push.val();
         self.entries.push_data.next = self.entry.val().into();
 
-        self.takes.next = self.take.val() & self.shown.q.val();
-        self.fetch.next = self.take.val() | !self.shown.q.val();
-        self.entries.pop.next = self.fetch.val();
-        self.address.next.kind = self.entries.head_data.val().get_bits::<2>(10);
+        self.takes.next = self.take.val() & self.entries.head_valid.val();
+        self.entries.pop.next = self.take.val();
+        self.kind.next = self.entries.head_data.val().get_bits::<2>(10);
+        self.address.next.kind = self.kind.val();
         self.address.next.zero = 0.into();
         self.address.next.block = self.entries.head_data.val().get_bits::<26>(12);
-        if self.fetch.val() {
-            self.shown.d.next = self.entries.head_valid.val();
-            self.index.d.next = self.entries.head_data.val().get_bits::<10>(0);
-            self.kind.d.next = self.entries.head_data.val().get_bits::<2>(10);
-            self.mfa.d.next = self.empty.val();
-            if self.entries.head_valid.val() {
-                self.mfa.d.next = self.address.val().into();
-            }
+        self.head.next = self.empty.val();
+        if self.entries.head_valid.val() {
+            self.head.next = self.address.val().into();
         }
-        self.head.next = self.mfa.q.val();
         self.taken.next = self.takes.val();
-        self.head_index.next = self.index.q.val();
+        self.head_index.next = self.entries.head_data.val().get_bits::<10>(0);
 
         // Levels.
         for s in 0..self._latency {
@@ -171,42 +160,40 @@ impl Logic for MfaQueue {
             self.coming_command[s].d.next = self.coming_command[s - 1].q.val();
             self.coming_data[s].d.next = self.coming_data[s - 1].q.val();
         }
-        self.takes_command.next = self.takes.val() & (self.kind.q.val() != self.only_data.val());
-        self.takes_data.next = self.takes.val() & self.kind.q.val().get_bit(1);
+        self.takes_command.next = self.takes.val() & (self.kind.val() != self.only_data.val());
+        self.takes_data.next = self.takes.val() & self.kind.val().get_bit(1);
 
-        // Indices are literals in the HDL: 2 is LATENCY - 2.
+        // Indices are literals in the HDL: 1 is LATENCY - 2.
         self.waiting_change.next = 0.into();
-        if self.coming[2].q.val() & !self.takes.val() {
+        if self.coming[1].q.val() & !self.takes.val() {
             self.waiting_change.next = 1.into();
         }
-        if self.takes.val() & !self.coming[2].q.val() {
+        if self.takes.val() & !self.coming[1].q.val() {
             self.waiting_change.next = self.less.val();
         }
         self.waiting.d.next = self.waiting.q.val() + self.waiting_change.val();
         self.waiting_commands_change.next = 0.into();
-        if self.coming_command[2].q.val() & !self.takes_command.val() {
+        if self.coming_command[1].q.val() & !self.takes_command.val() {
             self.waiting_commands_change.next = 1.into();
         }
-        if self.takes_command.val() & !self.coming_command[2].q.val() {
+        if self.takes_command.val() & !self.coming_command[1].q.val() {
             self.waiting_commands_change.next = self.less.val();
         }
         self.waiting_commands.d.next = self.waiting_commands.q.val() + self.waiting_commands_change.val();
         self.waiting_datas_change.next = 0.into();
-        if self.coming_data[2].q.val() & !self.takes_data.val() {
+        if self.coming_data[1].q.val() & !self.takes_data.val() {
             self.waiting_datas_change.next = 1.into();
         }
-        if self.takes_data.val() & !self.coming_data[2].q.val() {
+        if self.takes_data.val() & !self.coming_data[1].q.val() {
             self.waiting_datas_change.next = self.less.val();
         }
         self.waiting_datas.d.next = self.waiting_datas.q.val() + self.waiting_datas_change.val();
         self.level.next = self.waiting.q.val();
-        self.arrived.next = self.coming[3].q.val();
+        self.arrived.next = self.coming[2].q.val();
         self.commands.next = self.waiting_commands.q.val().any();
         self.datas.next = self.waiting_datas.q.val().any();
 
         if self.reset.val() {
-            self.shown.d.next = false;
-            self.mfa.d.next = self.empty.val();
             self.waiting.d.next = 0.into();
             self.waiting_commands.d.next = 0.into();
             self.waiting_datas.d.next = 0.into();

@@ -56,8 +56,7 @@ generate for (g = 0; g < 4; g = g + 1) begin : frame
     reg [4:0] in_free_frames;
     integer free_frames_k;
     always @* begin
-        in_free_frames = (\free_frames.shown & \free_frames.index == g)
-            + (\free_frames.entries.shown & \free_frames.entries.head [9:0] == g);
+        in_free_frames = (\free_frames.entries.shown & \free_frames.entries.head [9:0] == g);
         for (free_frames_k = 0; free_frames_k < 4; free_frames_k = free_frames_k + 1)
             if ({9'd0, free_frames_k[1:0] - \free_frames.entries.read_count [1:0]} < free_frames_ring)
                 in_free_frames = in_free_frames + (\free_frames.entries.entries.words [free_frames_k][9:0] == g);
@@ -67,8 +66,7 @@ generate for (g = 0; g < 4; g = g + 1) begin : frame
     reg [4:0] in_posted_frames;
     integer posted_frames_k;
     always @* begin
-        in_posted_frames = (\posted_frames.shown & \posted_frames.index == g)
-            + (\posted_frames.entries.shown & \posted_frames.entries.head [9:0] == g);
+        in_posted_frames = (\posted_frames.entries.shown & \posted_frames.entries.head [9:0] == g);
         for (posted_frames_k = 0; posted_frames_k < 4; posted_frames_k = posted_frames_k + 1)
             if ({9'd0, posted_frames_k[1:0] - \posted_frames.entries.read_count [1:0]} < posted_frames_ring)
                 in_posted_frames = in_posted_frames + (\posted_frames.entries.entries.words [posted_frames_k][9:0] == g);
@@ -133,7 +131,6 @@ always @* if (begun) begin
     if (\free_frames.entries.fetched )
         assert (\free_frames.entries.entries.read_data [9:0]
             == \free_frames.entries.entries.words [\free_frames.entries.read_count [1:0]][9:0]);
-    assert (!\free_frames.shown | \free_frames.index < 4);
     assert (!\free_frames.entries.shown | \free_frames.entries.head [9:0] < 4);
     for (free_frames_w = 0; free_frames_w < 4; free_frames_w = free_frames_w + 1)
         assert (\free_frames.entries.entries.words [free_frames_w][9:0] < 4);
@@ -148,7 +145,6 @@ always @* if (begun) begin
     if (\posted_frames.entries.fetched )
         assert (\posted_frames.entries.entries.read_data [9:0]
             == \posted_frames.entries.entries.words [\posted_frames.entries.read_count [1:0]][9:0]);
-    assert (!\posted_frames.shown | \posted_frames.index < 4);
     assert (!\posted_frames.entries.shown | \posted_frames.entries.head [9:0] < 4);
     for (posted_frames_w = 0; posted_frames_w < 4; posted_frames_w = posted_frames_w + 1)
         assert (\posted_frames.entries.entries.words [posted_frames_w][9:0] < 4);

@@ -6,7 +6,7 @@ wire [31:0] nothing = 32'hffffffff;
 wire putting = push & !reset;
 wire taking = take & head != nothing;
 reg [4:0] count = 0;
-reg [2:0] pushed = 0;
+reg [1:0] pushed = 0;
 reg settled = 0;
 always @* begin
     assume (push_index < 4);
@@ -16,10 +16,10 @@ end
 always @(posedge clock) begin
     settled <= begun;
     count <= reset ? 5'd0 : count + putting - taking;
-    pushed <= reset ? 3'd0 : {pushed[1:0], putting};
+    pushed <= reset ? 2'd0 : {pushed[0], putting};
 end
 // Entries that were pushed less than hdl::mfa_queue::LATENCY cycles ago.
-wire [2:0] young = pushed[0] + pushed[1] + pushed[2];
+wire [2:0] young = pushed[0] + pushed[1];
 
 wire pick = $anyseq;
 reg followed = 0;
@@ -55,21 +55,21 @@ always @* if (settled) begin
     assert (arrived == (arriving & !reset_before));
     if (followed & ahead == 0) begin
         if (head != nothing) assert (head == expected & head_index == frame);
-        if (age >= 4) assert (head != nothing);
+        if (age >= 3) assert (head != nothing);
     end
-    if (followed & age >= 4) assert (ahead < level);
+    if (followed & age >= 3) assert (ahead < level);
 end
 reg arriving = 0;
 reg reset_before = 1;
 always @(posedge clock) begin
-    arriving <= pushed[2];
+    arriving <= pushed[1];
     reset_before <= reset;
 end
 
 wire [10:0] ring = \entries.write_count - \entries.read_count ;
 
 // How it works inside. An entry moves on while there is room before it, so how long ago it came says how far it is at least.
-wire [10:0] place = \entries.read_count + ahead - shown - \entries.shown ;
+wire [10:0] place = \entries.read_count + ahead - \entries.shown ;
 wire [37:0] entry_now = {block, carries, frame};
 always @* if (settled) begin
     assert (\entries.held == ring + \entries.shown );
@@ -77,31 +77,25 @@ always @* if (settled) begin
     assert (ring <= 4);
     assert (!\entries.fetched |
         (ring != 0 & \entries.entries.read_data == \entries.entries.words [\entries.read_count [1:0]]));
-    assert (count == shown + \entries.shown + ring);
+    assert (count == \entries.shown + ring);
     assert (count <= 4);
     assert (waiting <= 4);
-    assert ({coming_2, coming_1, coming_0} == pushed);
-    assert (coming_3 == (arriving & !reset_before));
+    assert ({coming_1, coming_0} == pushed);
+    assert (coming_2 == (arriving & !reset_before));
     // It is not further than that either.
-    assert (shown <= waiting);
-    assert (shown + \entries.shown <= waiting + coming_2);
-    assert (shown + \entries.shown + \entries.fetched <= waiting + coming_2 + coming_1);
-    if (!shown) assert (waiting == 0);
-    if (!\entries.shown ) assert (waiting + coming_2 == shown);
-    if (!\entries.fetched ) assert (waiting + coming_2 + coming_1 == shown + \entries.shown );
-    if (shown) assert (mfa[5:2] == 0);
-    else assert (mfa == nothing);
+    assert (\entries.shown <= waiting);
+    assert (\entries.shown + \entries.fetched <= waiting + coming_1);
+    if (!\entries.shown ) assert (waiting == 0);
+    if (!\entries.fetched ) assert (waiting + coming_1 == \entries.shown );
     if (followed) begin
         assert (age != 0);
         assert (count == ahead + 1 + behind);
-        if (age < 4) assert (pushed[age - 1]);
+        if (age < 3) assert (pushed[age - 1]);
         if (age == 1) assert (behind == 0);
         if (age == 2) assert (behind == pushed[0]);
-        if (age == 3) assert (behind == pushed[0] + pushed[1]);
-        if (age >= 4) assert (behind >= young);
+        if (age >= 3) assert (behind >= young);
         assert (frame < 4);
-        if (ahead == 0 & shown) assert (mfa == expected & index == frame & kind == carries);
-        else if (\entries.shown & ahead == shown) assert (\entries.head == entry_now);
+        if (\entries.shown & ahead == 0) assert (\entries.head == entry_now);
         else assert (\entries.entries.words [place[1:0]] == entry_now);
     end
 end
