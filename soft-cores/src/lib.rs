@@ -1,0 +1,17 @@
+//! The net kernel: what runs on each of the card's soft processors.
+//!
+//! - [`net`]: everything between an Ethernet frame and the transport decision (¶67), as state machines without input or output.
+//!
+//! # Invariants
+//! - No wire, no file and no clock is seen here: bytes, a time in microseconds and a seed go in, what to do comes out.
+//! - No bytes make it panic, and whatever it keeps is bounded by a limit that stands in its `Limits`.
+//! - Every frame is counted once: delivered, or dropped by cause.
+//! - The same inputs give the same outputs: nothing depends on an address in memory or on the order of a hash table.
+//!
+//! `no_std` with `alloc`, no `unsafe`.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod net;
