@@ -4,12 +4,24 @@
 //! |---|---|
 //! | [`ethernet`] | frames and their VLAN tags, apart and together |
 //! | [`addresses`] | which addresses are this card's |
+//! | [`ip`] | IPv4 and IPv6 input: checks, options, extension headers, is it ours |
+//! | [`reassembly`] | fragments to datagrams, in bounded memory |
+//! | [`icmp`] | echo, errors received, errors to send |
+//! | [`multicast`] | IGMP and MLD: the groups this card is in |
+//! | [`outgoing`] | packets that the net kernel itself sends |
 //! | [`tally`] | counters by cause |
 //! | [`random`] | the seeded generator that delays are drawn from |
 
 pub mod addresses;
 pub mod ethernet;
+pub mod icmp;
+pub mod ip;
+pub mod multicast;
+pub mod outgoing;
 pub mod random;
+pub mod reassembly;
+#[cfg(test)]
+mod specimens;
 pub mod tally;
 
 /// A point in time or a duration, in microseconds.
