@@ -131,7 +131,7 @@ pub enum Received<'a> {
     },
     /// For [`super::multicast`].
     ListenerDiscovery,
-    /// For the neighbour cache.
+    /// For [`super::neighbour`].
     NeighbourDiscovery,
 }
 

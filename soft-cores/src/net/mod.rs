@@ -8,6 +8,8 @@
 //! | [`reassembly`] | fragments to datagrams, in bounded memory |
 //! | [`icmp`] | echo, errors received, errors to send |
 //! | [`multicast`] | IGMP and MLD: the groups this card is in |
+//! | [`neighbour`] | ARP and neighbour discovery: the cache, who answers, duplicate addresses |
+//! | [`route`] | next hop |
 //! | [`outgoing`] | packets that the net kernel itself sends |
 //! | [`tally`] | counters by cause |
 //! | [`random`] | the seeded generator that delays are drawn from |
@@ -17,9 +19,11 @@ pub mod ethernet;
 pub mod icmp;
 pub mod ip;
 pub mod multicast;
+pub mod neighbour;
 pub mod outgoing;
 pub mod random;
 pub mod reassembly;
+pub mod route;
 #[cfg(test)]
 mod specimens;
 pub mod tally;
