@@ -170,7 +170,7 @@ fn receive_v4<'a>(
         (v4::ECHO_REPLY, 0) => Ok(echo_reply(header, message)),
         (v4::UNREACHABLE | v4::TIME_EXCEEDED | v4::PARAMETER_PROBLEM, _) => {
             let kind = ErrorKind::of_v4(header).ok_or(Cause::Ignored)?;
-            error(addresses, delivery, kind, quoted::from_v4(message))
+            error(addresses, delivery, kind, message.get(HEADER..).and_then(quoted::of_v4))
         }
         _ => Err(Cause::Ignored),
     }
@@ -190,7 +190,7 @@ fn receive_v6<'a>(
         (v6::FIRST_NEIGHBOUR..=v6::REDIRECT, _) => Ok(Received::NeighbourDiscovery),
         (v6::UNREACHABLE..=v6::PARAMETER_PROBLEM, _) => {
             let kind = ErrorKind::of_v6(header).ok_or(Cause::Ignored)?;
-            error(addresses, delivery, kind, quoted::from_v6(message))
+            error(addresses, delivery, kind, message.get(HEADER..).and_then(quoted::of_v6))
         }
         _ => Err(Cause::Ignored),
     }
@@ -235,6 +235,15 @@ fn error(
     match quoted {
         Some(quoted) if addresses.is_own(quoted.local) => Ok(Received::Error { kind, quoted }),
         _ => Err(Cause::Quote),
+    }
+}
+
+/// What a packet of this host is about, whole or cut: enough to find the socket that sent it.
+pub fn quote(packet: &[u8]) -> Option<Quoted> {
+    match packet.first()? >> 4 {
+        4 => quoted::of_v4(packet),
+        6 => quoted::of_v6(packet),
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! IP input: what a received packet is, for whom, and whether it may go on.
 //!
-//! [`Input::receive`] checks IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) headers, reassembles fragments, and says what to do: deliver,
-//! wait, or drop with a cause and perhaps with a [`Problem`] that [`super::icmp`] may report. A host forwards nothing, so neither TTL
+//! [`Input`] checks IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) headers, reassembles fragments, and says what to do: deliver, wait,
+//! or drop with a cause and perhaps with a [`Problem`] that [`super::icmp`] may report. A host forwards nothing, so neither TTL
 //! nor hop limit is looked at.
 //!
 //! Lengths in headers are believed only where they shorten: what a frame holds behind the packet is padding.

@@ -2,6 +2,7 @@
 //!
 //! | module | does |
 //! |---|---|
+//! | [`port`] | one processor's view of the network: everything below, put together |
 //! | [`ethernet`] | frames and their VLAN tags, apart and together |
 //! | [`addresses`] | which addresses are this card's |
 //! | [`ip`] | IPv4 and IPv6 input: checks, options, extension headers, is it ours |
@@ -21,6 +22,7 @@ pub mod ip;
 pub mod multicast;
 pub mod neighbour;
 pub mod outgoing;
+pub mod port;
 pub mod random;
 pub mod reassembly;
 pub mod route;

@@ -1,7 +1,8 @@
 //! Which groups this card is in: IGMPv2 (RFC 2236) and MLDv2 (RFC 3810), and their older versions where an older querier is heard.
 //!
 //! Every processor keeps the same groups, because any of them may receive their packets; the one where an application joins
-//! [`join`](Memberships::join)s and the others [`mirror`](Memberships::mirror) it. A query goes, like every packet, to one processor by
+//! [`join`](Memberships::join)s and the others [`mirror`](Memberships::mirror) it; where it leaves, one [`leave`](Memberships::leave)s and
+//! the others [`forget`](Memberships::forget). A query goes, like every packet, to one processor by
 //! its hash, and that one answers for the card. Reports of other hosts may reach another processor than the query did; then one
 //! report more is sent than needed, which harms nobody.
 //!
@@ -87,20 +88,22 @@ impl Memberships {
         group: IpAddr,
         addresses: &Addresses,
     ) -> Result<Option<Outgoing>, TooManyGroups> {
+        let is_new = !self.groups.contains_key(&group);
         self.mirror(group)?;
+        Ok(if is_new { self.announce(now, group, addresses) } else { None })
+    }
+
+    /// Reports a group that this host is in as if it had just been joined.
+    pub fn announce(&mut self, now: Micros, group: IpAddr, addresses: &Addresses) -> Option<Outgoing> {
         let version = self.version(now, group);
         let latest = match group {
             IpAddr::V4(_) => IGMP_UNSOLICITED_INTERVAL,
             IpAddr::V6(_) => MLD_UNSOLICITED_INTERVAL,
         };
         let repeat_at = now + self.random.within(latest);
-        match self.groups.get_mut(&group) {
-            Some(state) if state.users == 1 && is_reported(group) => {
-                *state = Group { users: 1, report_at: Some(repeat_at), is_news: true, last_reporter: true };
-                Ok(Some(message::joined(version, group, addresses)))
-            }
-            _ => Ok(None),
-        }
+        let state = self.groups.get_mut(&group).filter(|_| is_reported(group))?;
+        *state = Group { users: state.users, report_at: Some(repeat_at), is_news: true, last_reporter: true };
+        Some(message::joined(version, group, addresses))
     }
 
     /// Joins a group that another processor reports.
@@ -118,15 +121,22 @@ impl Memberships {
 
     /// Leaves a group. The last to leave says so, if its report was the last one heard (RFC 2236, 3; RFC 2710, 4).
     pub fn leave(&mut self, now: Micros, group: IpAddr, addresses: &Addresses) -> Option<Outgoing> {
-        let state = self.groups.get_mut(&group)?;
-        state.users = state.users.saturating_sub(1);
-        if state.users > 0 {
-            return None;
-        }
-        let state = self.groups.remove(&group)?;
+        let state = self.take_user(group)?;
         let version = self.version(now, group);
         let speaks = is_reported(group) && (state.last_reporter || version == Version::MldV2);
         if speaks { message::left(version, group, addresses) } else { None }
+    }
+
+    /// Leaves a group of which another processor says so, if anybody does.
+    pub fn forget(&mut self, group: IpAddr) {
+        self.take_user(group);
+    }
+
+    /// The group, if that was its last user.
+    fn take_user(&mut self, group: IpAddr) -> Option<Group> {
+        let state = self.groups.get_mut(&group)?;
+        state.users = state.users.saturating_sub(1);
+        if state.users > 0 { None } else { self.groups.remove(&group) }
     }
 
     /// Takes an IGMP message: the payload of an IPv4 packet that is for this host.

@@ -51,7 +51,10 @@ impl Path {
     }
 }
 
-/// A packet to send. IP output chooses the way, and fragments it if it is longer than the link takes.
+/// Bytes of the IPv6 fragment header.
+const FRAGMENT_HEADER: usize = 8;
+
+/// A packet to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// Both addresses.
@@ -77,6 +80,45 @@ impl Outgoing {
         match self.path {
             Path::V4 { source, destination } => self.packet_v4(source, destination),
             Path::V6 { source, destination } => self.packet_v6(source, destination),
+        }
+    }
+
+    /// The packet, in fragments if it is longer than `mtu` (RFC 791, 3.2; RFC 8200, 4.5). All messages with a router alert are short.
+    ///
+    /// `identification` differs from that of every other packet on its way to the same host, whichever processor sends it.
+    pub fn packets(&self, mtu: usize, identification: u32) -> Vec<Vec<u8>> {
+        let whole = self.packet();
+        if whole.len() <= mtu || self.router_alert {
+            return [whole].into();
+        }
+        let headers = match self.path {
+            Path::V4 { .. } => IPV4_HEADER_LEN,
+            Path::V6 { .. } => IPV6_HEADER_LEN + FRAGMENT_HEADER,
+        };
+        let each = (mtu.saturating_sub(headers) / 8 * 8).max(8);
+        let pieces = self.payload.chunks(each).enumerate();
+        pieces.map(|(number, piece)| self.fragment(number * each, piece, identification)).collect()
+    }
+
+    fn fragment(&self, offset: usize, piece: &[u8], identification: u32) -> Vec<u8> {
+        let more = offset + piece.len() < self.payload.len();
+        match self.path {
+            Path::V4 { .. } => {
+                let mut bytes = Self { payload: piece.to_vec(), ..self.clone() }.packet();
+                let mut packet = Ipv4Packet::new_unchecked(&mut bytes);
+                packet.set_ident(identification as u16);
+                packet.set_more_frags(more);
+                packet.set_frag_offset(offset as u16);
+                packet.fill_checksum();
+                bytes
+            }
+            Path::V6 { .. } => {
+                let mut payload = alloc::vec![self.protocol.into(), 0];
+                payload.extend_from_slice(&(offset as u16 | u16::from(more)).to_be_bytes());
+                payload.extend_from_slice(&identification.to_be_bytes());
+                payload.extend_from_slice(piece);
+                Self { protocol: IpProtocol::Ipv6Frag, payload, ..self.clone() }.packet()
+            }
         }
     }
 
@@ -124,6 +166,7 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::specimens::{CARD, CARD_6, PEER, PEER_6, fragment_6, ipv4_with, ipv6};
 
     #[test]
     fn an_igmp_leave_is_laid_out_as_rfc_791_and_2113_say() {
@@ -146,5 +189,25 @@ mod tests {
         expected.extend_from_slice(&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16]);
         expected.extend_from_slice(&[58, 0, 5, 2, 0, 0, 1, 0, 143]);
         assert_eq!(message.packet(), expected);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_as_rfc_791_says() {
+        let path = Path::V4 { source: CARD, destination: PEER };
+        let message = Outgoing::new(path, IpProtocol::Udp, [[1; 8], [2; 8], [3; 8]].concat());
+        assert_eq!(message.packets(44, 0x1234), [message.packet()]);
+        // 43 bytes hold a header and 16 bytes, for all but the last fragment count in eights.
+        let first = ipv4_with(CARD, PEER, 17, 0x2000, &[], &[[1; 8], [2; 8]].concat());
+        let last = ipv4_with(CARD, PEER, 17, 2, &[], &[3; 8]);
+        assert_eq!(message.packets(43, 0x1234), [first, last]);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_as_rfc_8200_says() {
+        let path = Path::V6 { source: CARD_6, destination: PEER_6 };
+        let message = Outgoing { hop_limit: 255, ..Outgoing::new(path, IpProtocol::Udp, [[1; 8], [2; 8]].concat()) };
+        let first = ipv6(CARD_6, PEER_6, 44, &fragment_6(17, 0, true, 0x0102_0304, &[1; 8]));
+        let last = ipv6(CARD_6, PEER_6, 44, &fragment_6(17, 8, false, 0x0102_0304, &[2; 8]));
+        assert_eq!(message.packets(55, 0x0102_0304), [first, last]);
     }
 }

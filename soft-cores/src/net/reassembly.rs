@@ -228,7 +228,8 @@ impl Datagram {
         let end = fragment.end();
         let before = self.pieces.range(..=fragment.offset).next_back();
         let after = self.pieces.range(fragment.offset..).next();
-        if self.pieces.get(&fragment.offset).is_some_and(|piece| piece == fragment.payload) {
+        let is_known = self.pieces.get(&fragment.offset).is_some_and(|piece| piece == fragment.payload);
+        if is_known && fragment.more == (self.end != Some(end)) {
             // RFC 8200, 4.5: an exact duplicate may be dropped without harm to the others.
             return Err(Cause::Duplicate);
         }

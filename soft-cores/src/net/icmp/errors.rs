@@ -89,7 +89,7 @@ impl Errors {
 
     fn pay(&mut self, now: Micros) -> Result<(), Withheld> {
         let most = self.limit.interval * Micros::from(self.limit.burst);
-        self.credit = most.min(self.credit + now.saturating_sub(self.updated));
+        self.credit = most.min(self.credit.saturating_add(now.saturating_sub(self.updated)));
         self.updated = self.updated.max(now);
         self.credit = self.credit.checked_sub(self.limit.interval).ok_or(Withheld::Rate)?;
         Ok(())

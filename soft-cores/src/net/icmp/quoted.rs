@@ -96,9 +96,8 @@ fn quoted(protocol: IpProtocol, local: IpAddr, remote: IpAddr, transport: &[u8])
     Some(quoted)
 }
 
-/// Reads the quote of an ICMP message. Without the first fragment's ports it is of no use.
-pub(super) fn from_v4(message: &[u8]) -> Option<Quoted> {
-    let quote = message.get(HEADER..)?;
+/// Reads an IPv4 packet. A later fragment has no ports, and is of no use.
+pub(super) fn of_v4(quote: &[u8]) -> Option<Quoted> {
     if quote.len() < IPV4_HEADER_LEN {
         return None;
     }
@@ -111,9 +110,8 @@ pub(super) fn from_v4(message: &[u8]) -> Option<Quoted> {
     quoted(packet.next_header(), local.into(), remote.into(), quote.get(header..)?)
 }
 
-/// Reads the quote of an ICMPv6 message, behind its extension headers.
-pub(super) fn from_v6(message: &[u8]) -> Option<Quoted> {
-    let quote = message.get(HEADER..)?;
+/// Reads an IPv6 packet, behind its extension headers.
+pub(super) fn of_v6(quote: &[u8]) -> Option<Quoted> {
     if quote.len() < IPV6_HEADER_LEN {
         return None;
     }

@@ -72,6 +72,12 @@ fn a_mirrored_group_is_joined_silently() {
     groups.mirror(GROUP).unwrap();
     assert!(groups.is_member(GROUP));
     assert_eq!((groups.next_deadline(), groups.leave(0, GROUP, &addresses())), (None, None));
+    groups.mirror(GROUP).unwrap();
+    groups.mirror(GROUP).unwrap();
+    groups.forget(GROUP);
+    assert!(groups.is_member(GROUP));
+    groups.forget(GROUP);
+    assert!(!groups.is_member(GROUP));
 }
 
 #[test]

@@ -23,6 +23,11 @@ impl Turn {
         Self { me, live }
     }
 
+    /// This processor.
+    pub const fn me(&self) -> usize {
+        self.me
+    }
+
     /// Whether it is this processor that answers.
     pub fn is_mine(&self, asker: EthernetAddress) -> bool {
         let places = (0..MAX_PROCESSORS).filter(|&place| self.live >> place & 1 == 1);

@@ -99,6 +99,12 @@ fn any_other_overlap_discards_the_datagram() {
     let mut reassembly = fresh();
     accept_v4(&mut reassembly, 0, 5, &cut(16, true, &[1; 16]));
     assert_eq!(accept_v4(&mut reassembly, 0, 5, &cut(8, true, &[1; 16])), Taken::Dropped(Cause::Overlap));
+    for is_last in [false, true] {
+        let mut reassembly = fresh();
+        accept_v4(&mut reassembly, 0, 5, &cut(16, is_last, &[1; 16]));
+        let other = accept_v4(&mut reassembly, 0, 5, &cut(16, !is_last, &[1; 16]));
+        assert_eq!(other, Taken::Dropped(Cause::Overlap), "the same bytes, but not the same end");
+    }
 }
 
 #[test]
