@@ -35,8 +35,9 @@ impl Addresses {
         address.is_broadcast() || self.ipv4.iter().any(|own| own.broadcast() == Some(address))
     }
 
-    /// No host can have sent from here (RFC 1122, 3.2.1.3; RFC 4291, 2.5.2, 2.5.3, 2.7): groups, loopback, broadcasts, class E, and
-    /// this card itself, for nothing it sends comes back to it. The unspecified address is left to the caller.
+    /// No host can have sent from here (RFC 1122, 3.2.1.3; RFC 4291, 2.5.2, 2.5.3, 2.7): groups, loopback, broadcasts,
+    /// class E, and this card itself, for nothing it sends comes back to it. The unspecified address is left to the
+    /// caller.
     pub fn is_martian_source(&self, address: IpAddr) -> bool {
         let impossible = match address {
             IpAddr::V4(v4) if v4.is_unspecified() => false,
@@ -62,7 +63,8 @@ impl Addresses {
         near.or(self.ipv4.first()).map(Ipv4Cidr::address)
     }
 
-    /// RFC 6724, 5: the same address, then appropriate scope, then the longest common prefix, of which the network stands for all.
+    /// RFC 6724, 5: the same address, then appropriate scope, then the longest common prefix, of which the network
+    /// stands for all.
     pub fn ipv6_source_for(&self, to: Ipv6Addr) -> Option<Ipv6Addr> {
         let local = is_link_scope(to);
         let near = self.ipv6.iter().find(|own| own.contains_addr(&to));

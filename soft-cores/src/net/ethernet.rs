@@ -1,7 +1,7 @@
 //! Ethernet II frames with up to two VLAN tags (IEEE 802.1Q).
 //!
-//! The hardware has checked the FCS and cut it off, and pads what is sent. What is behind the payload of a short frame is padding
-//! that only the next header's length tells from data.
+//! The hardware has checked the FCS and cut it off, and pads what is sent. What is behind the payload of a short frame
+//! is padding that only the next header's length tells from data.
 
 use alloc::vec::Vec;
 
@@ -163,8 +163,8 @@ pub struct Station {
 }
 
 impl Station {
-    /// Whether a frame is for this card, and as what. Groups are told apart by their IP addresses, further in: a hash of 23 or
-    /// 32 of their bits (RFC 1112, RFC 2464) says too little here.
+    /// Whether a frame is for this card, and as what. Groups are told apart by their IP addresses, further in: a hash
+    /// of 23 or 32 of their bits (RFC 1112, RFC 2464) says too little here.
     ///
     /// # Errors
     /// [`Cause::GroupSource`], [`Cause::OtherStation`], [`Cause::OtherVlan`].

@@ -1,11 +1,12 @@
 //! ICMP (RFC 792, 1122) and ICMPv6 (RFC 4443): echo, errors received, errors to send.
 //!
-//! An error that comes back quotes the packet it is about, and by the quoted ports the caller finds the processor that owns the
-//! connection (¶67): [`receive`] takes the [`Quoted`] out. Errors to send are [`Problem`]s, which [`Errors`] turns into messages, or
-//! not, as the rules want.
+//! An error that comes back quotes the packet it is about, and by the quoted ports the caller finds the processor that
+//! owns the connection (¶67): [`receive`] takes the [`Quoted`] out. Errors to send are [`Problem`]s, which [`Errors`]
+//! turns into messages, or not, as the rules want.
 //!
-//! Policies: an echo request to an IPv4 group is not answered (RFC 1122, 3.2.2.6 allows it; it would amplify), one to an IPv6 group is
-//! (RFC 4443, 4.2). Redirects and source quenches are not heeded (RFC 6633; routes are the routers' business), nor are timestamps.
+//! Policies: an echo request to an IPv4 group is not answered (RFC 1122, 3.2.2.6 allows it; it would amplify), one to
+//! an IPv6 group is (RFC 4443, 4.2). Redirects and source quenches are not heeded (RFC 6633; routes are the routers'
+//! business), nor are timestamps.
 
 use core::net::IpAddr;
 
@@ -222,7 +223,8 @@ fn echo_reply(header: [u8; HEADER], message: &[u8]) -> Received<'_> {
     }
 }
 
-/// An error is believed if it quotes a packet that this host can have sent (RFC 5927, 4 has more for TCP: [`Quoted::sequence`]).
+/// An error is believed if it quotes a packet that this host can have sent (RFC 5927, 4 has more for TCP:
+/// [`Quoted::sequence`]).
 fn error(
     addresses: &Addresses,
     delivery: &Delivery,

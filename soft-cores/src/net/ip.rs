@@ -1,13 +1,13 @@
 //! IP input: what a received packet is, for whom, and whether it may go on.
 //!
-//! [`Input`] checks IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) headers, reassembles fragments, and says what to do: deliver, wait,
-//! or drop with a cause and perhaps with a [`Problem`] that [`super::icmp`] may report. A host forwards nothing, so neither TTL
-//! nor hop limit is looked at.
+//! [`Input`] checks IPv4 (RFC 791, 1122) and IPv6 (RFC 8200) headers, reassembles fragments, and says what to do:
+//! deliver, wait, or drop with a cause and perhaps with a [`Problem`] that [`super::icmp`] may report. A host forwards
+//! nothing, so neither TTL nor hop limit is looked at.
 //!
 //! Lengths in headers are believed only where they shorten: what a frame holds behind the packet is padding.
 //!
-//! Policies: packets with a source route are dropped (RFC 7126, 4.3), and so is a unicast packet in a group frame (RFC 1122, 3.3.6).
-//! At most [`ipv6::MAX_EXTENSIONS`] extension headers are walked.
+//! Policies: packets with a source route are dropped (RFC 7126, 4.3), and so is a unicast packet in a group frame (RFC
+//! 1122, 3.3.6). At most [`ipv6::MAX_EXTENSIONS`] extension headers are walked.
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -150,12 +150,7 @@ pub enum Outcome {
     /// It is a fragment and waits for the others.
     Held,
     /// It goes no further.
-    Drop {
-        /// Why, and what to report.
-        refusal: Refusal,
-        /// What the report is to quote, if it is not the packet itself.
-        reassembled: Option<Vec<u8>>,
-    },
+    Drop(Refusal),
 }
 
 /// How a packet arrived: what is known of it before its first byte.
@@ -238,7 +233,7 @@ impl Input {
 
     fn refuse(&mut self, refusal: Refusal) -> Outcome {
         self.counters.drops.count(refusal.cause);
-        Outcome::Drop { refusal, reassembled: None }
+        Outcome::Drop(refusal)
     }
 
     fn go_on(&mut self, now: Micros, parsed: Parsed, host: Host) -> Outcome {
@@ -249,7 +244,7 @@ impl Input {
             }
             Parsed::Fragment(fragment) => match self.reassembly.accept(now, &fragment) {
                 Taken::Held => Outcome::Held,
-                Taken::Dropped(cause) => Outcome::Drop { refusal: refusal_of(&fragment, cause), reassembled: None },
+                Taken::Dropped(cause) => Outcome::Drop(refusal_of(&fragment, cause)),
                 Taken::Complete { packet, fragments } => self.complete(packet, fragments as u64, host),
             },
         }
@@ -268,17 +263,20 @@ impl Input {
                 self.counters.merged += fragments - 1;
                 Outcome::Reassembled { packet, delivery }
             }
-            Ok(Parsed::Fragment(_)) => self.refuse_datagram(Cause::NestedFragment.into(), packet, fragments),
-            Err(refusal) => self.refuse_datagram(refusal, packet, fragments),
+            Ok(Parsed::Fragment(_)) => self.refuse_datagram(Cause::NestedFragment, fragments),
+            Err(refusal) => self.refuse_datagram(refusal.cause, fragments),
         }
     }
 
-    fn refuse_datagram(&mut self, refusal: Refusal, packet: Vec<u8>, fragments: u64) -> Outcome {
-        self.counters.drops.add(refusal.cause, fragments);
-        Outcome::Drop { refusal, reassembled: Some(packet) }
+    /// Without a report: what can be reported was found in the fragments, all of whose headers were checked as they
+    /// came.
+    fn refuse_datagram(&mut self, cause: Cause, fragments: u64) -> Outcome {
+        self.counters.drops.add(cause, fragments);
+        Outcome::Drop(cause.into())
     }
 
-    /// Gives up datagrams whose time is over; returns the packets whose senders are to be told [`Problem::ReassemblyTime`].
+    /// Gives up datagrams whose time is over; returns the packets whose senders are to be told
+    /// [`Problem::ReassemblyTime`].
     pub fn expire(&mut self, now: Micros) -> Vec<Vec<u8>> {
         self.reassembly.expire(now)
     }

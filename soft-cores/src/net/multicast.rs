@@ -1,13 +1,15 @@
-//! Which groups this card is in: IGMPv2 (RFC 2236) and MLDv2 (RFC 3810), and their older versions where an older querier is heard.
+//! Which groups this card is in: IGMPv2 (RFC 2236) and MLDv2 (RFC 3810), and their older versions where an older
+//! querier is heard.
 //!
-//! Every processor keeps the same groups, because any of them may receive their packets; the one where an application joins
-//! [`join`](Memberships::join)s and the others [`mirror`](Memberships::mirror) it; where it leaves, one [`leave`](Memberships::leave)s and
-//! the others [`forget`](Memberships::forget). A query goes, like every packet, to one processor by
-//! its hash, and that one answers for the card. Reports of other hosts may reach another processor than the query did; then one
-//! report more is sent than needed, which harms nobody.
+//! Every processor keeps the same groups, because any of them may receive their packets; the one where an application
+//! joins [`join`](Memberships::join)s and the others [`mirror`](Memberships::mirror) it; where it leaves, one
+//! [`leave`](Memberships::leave)s and the others [`forget`](Memberships::forget). A query goes, like every packet, to
+//! one processor by its hash, and that one answers for the card. Reports of other hosts may reach another processor
+//! than the query did; then one report more is sent than needed, which harms nobody.
 //!
-//! IGMPv3 queries are understood and answered by IGMPv2 reports, as a host in RFC 3376's version 2 mode does (7.2.1): this card wants
-//! all sources of a group, and has nothing more to say. A leave is sent once; if it is lost, a querier finds out by itself.
+//! IGMPv3 queries are understood and answered by IGMPv2 reports, as a host in RFC 3376's version 2 mode does (7.2.1):
+//! this card wants all sources of a group, and has nothing more to say. A leave is sent once; if it is lost, a querier
+//! finds out by itself.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -229,7 +231,8 @@ pub struct Envelope {
     pub router_alert: bool,
 }
 
-/// RFC 2236, 6: nobody reports the group of all systems. RFC 3810, 6: nor all nodes, nor what stays within an interface.
+/// RFC 2236, 6: nobody reports the group of all systems. RFC 3810, 6: nor all nodes, nor what stays within an
+/// interface.
 fn is_reported(group: IpAddr) -> bool {
     match group {
         IpAddr::V4(group) => group != ALL_SYSTEMS,

@@ -1,11 +1,11 @@
 //! Neighbours on the link: ARP (RFC 826), neighbour discovery (RFC 4861), next hop, duplicate address detection.
 //!
-//! ARP and neighbour discovery are flooded to all processors, so every cache learns from every message; a request is answered by the
-//! one processor whose [`Turn`] it is. Each processor asks for the neighbours that it needs itself.
+//! ARP and neighbour discovery are flooded to all processors, so every cache learns from every message; a request is
+//! answered by the one processor whose [`Turn`] it is. Each processor asks for the neighbours that it needs itself.
 //!
-//! Policies: a message about an address creates an entry only if it asks or answers this card; a gratuitous one only changes an entry
-//! that is there. Who claims one of this card's own addresses is counted as a conflict, not learned and not fought. IPv4 senders that
-//! are not on the link are answered, but not learned.
+//! Policies: a message about an address creates an entry only if it asks or answers this card; a gratuitous one only
+//! changes an entry that is there. Who claims one of this card's own addresses is counted as a conflict, not learned
+//! and not fought. IPv4 senders that are not on the link are answered, but not learned.
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv6Addr};
@@ -111,7 +111,8 @@ impl Neighbours {
         }
     }
 
-    /// Wants an IPv6 address. Until [`Output::Unique`] it is not this card's; its solicited-node group must be joined before.
+    /// Wants an IPv6 address. Until [`Output::Unique`] it is not this card's; its solicited-node group must be joined
+    /// before.
     ///
     /// Says whether it is being tried: at most [`MAX_TENTATIVE`] are at a time.
     pub fn try_address(&mut self, at: Micros, address: Ipv6Addr) -> bool {

@@ -83,9 +83,11 @@ impl Outgoing {
         }
     }
 
-    /// The packet, in fragments if it is longer than `mtu` (RFC 791, 3.2; RFC 8200, 4.5). All messages with a router alert are short.
+    /// The packet, in fragments if it is longer than `mtu` (RFC 791, 3.2; RFC 8200, 4.5). All messages with a router
+    /// alert are short.
     ///
-    /// `identification` differs from that of every other packet on its way to the same host, whichever processor sends it.
+    /// `identification` differs from that of every other packet on its way to the same host, whichever processor sends
+    /// it.
     pub fn packets(&self, mtu: usize, identification: u32) -> Vec<Vec<u8>> {
         let whole = self.packet();
         if whole.len() <= mtu || self.router_alert {

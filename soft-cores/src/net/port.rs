@@ -1,7 +1,9 @@
-//! One processor's view of the network port (¶66): from a received frame to what its transport is to do, and back to frames.
+//! One processor's view of the network port (¶66): from a received frame to what its transport is to do, and back to
+//! frames.
 //!
-//! The modules beside this one know nothing of each other's states; here they are put together. A call returns everything that is to
-//! be done. Every frame is counted once, as [taken](Counters::taken) or as [dropped](Counters::dropped).
+//! The modules beside this one know nothing of each other's states; here they are put together. A call returns
+//! everything that is to be done. Every frame is counted once, as [taken](Counters::taken) or as
+//! [dropped](Counters::dropped).
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -145,8 +147,8 @@ pub struct NetworkPort {
     addresses: Addresses,
     turn: Turn,
     mtu: usize,
-    /// Of the next packet that is sent in fragments. Processors count by [`MAX_PROCESSORS`], each from its own number, because they
-    /// share their addresses.
+    /// Of the next packet that is sent in fragments. Processors count by [`MAX_PROCESSORS`], each from its own number,
+    /// because they share their addresses.
     identification: u32,
     input: Input,
     errors: Errors,
@@ -182,7 +184,8 @@ impl NetworkPort {
         })
     }
 
-    /// What the card says when it starts: its addresses, its groups, a question for routers. One processor says it for all.
+    /// What the card says when it starts: its addresses, its groups, a question for routers. One processor says it for
+    /// all.
     pub fn start(&mut self, now: Micros) -> Vec<Event<'static>> {
         if !self.turn.is_mine(self.station.address) {
             return Vec::new();
@@ -250,10 +253,9 @@ impl NetworkPort {
                 // What the hardware says is about the last fragment.
                 self.deliver(now, frame, Cow::Owned(packet), delivery, Check::None)
             }
-            Outcome::Drop { refusal, reassembled } => {
-                let packet = reassembled.as_deref().unwrap_or(frame.payload);
+            Outcome::Drop(refusal) => {
                 let events = match refusal.problem {
-                    Some(problem) => self.report(now, packet, problem),
+                    Some(problem) => self.report(now, frame.payload, problem),
                     None => Vec::new(),
                 };
                 (Err(Cause::Ip(refusal.cause)), events)

@@ -1,7 +1,7 @@
 //! The seeded generator that protocol delays are drawn from.
 //!
-//! Delays only have to differ between hosts; nothing here guards a secret. SplitMix64 (Steele, Lea and Flood, 2014) has one word of
-//! state and no bad seeds.
+//! Delays only have to differ between hosts; nothing here guards a secret. SplitMix64 (Steele, Lea and Flood, 2014) has
+//! one word of state and no bad seeds.
 
 use super::Micros;
 

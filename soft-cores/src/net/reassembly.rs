@@ -2,17 +2,19 @@
 //!
 //! The dispatch brings all fragments of a datagram to one processor (¶68), so each processor reassembles alone.
 //!
-//! **Overlaps.** RFC 8200 (after RFC 5722) wants a datagram with overlapping fragments discarded; IPv4 is treated alike, because no
-//! honest sender overlaps and every other policy lets somebody choose which bytes are seen. A fragment with the same range *and* the
-//! same bytes as an earlier one is a duplicate that the network made, and is dropped alone. So what is kept never overlaps, and a
-//! sum of lengths says what RFC 815's list of holes would: the datagram is whole when it has as many bytes as its end says.
-//! In IPv6 later fragments of a discarded datagram are refused until its time is over; in IPv4, where the 16-bit identification is
-//! soon used again, they begin a new one.
+//! **Overlaps.** RFC 8200 (after RFC 5722) wants a datagram with overlapping fragments discarded; IPv4 is treated
+//! alike, because no honest sender overlaps and every other policy lets somebody choose which bytes are seen. A
+//! fragment with the same range *and* the same bytes as an earlier one is a duplicate that the network made, and is
+//! dropped alone. So what is kept never overlaps, and a sum of lengths says what RFC 815's list of holes would: the
+//! datagram is whole when it has as many bytes as its end says. In IPv6 later fragments of a discarded datagram are
+//! refused until its time is over; in IPv4, where the 16-bit identification is soon used again, they begin a new one.
 //!
-//! **Bounds.** Everything kept is charged, with an allowance for its bookkeeping, to the whole and to its source. Where a limit would
-//! be exceeded the oldest datagrams go, first those of the same source; a datagram too big for its source's share goes itself.
+//! **Bounds.** Everything kept is charged, with an allowance for its bookkeeping, to the whole and to its source. Where
+//! a limit would be exceeded the oldest datagrams go, first those of the same source; a datagram too big for its
+//! source's share goes itself.
 //!
-//! Every fragment is counted once: merged into a delivered datagram, dropped by cause, or still [`held`](Reassembly::held).
+//! Every fragment is counted once: merged into a delivered datagram, dropped by cause, or still
+//! [`held`](Reassembly::held).
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -119,7 +121,8 @@ pub struct Fragment<'a> {
     pub offset: u16,
     /// It is not the last.
     pub more: bool,
-    /// The packet up to the payload: the IPv4 header, or all IPv6 headers to the fragment header, at least their fixed parts.
+    /// The packet up to the payload: the IPv4 header, or all IPv6 headers to the fragment header, at least their fixed
+    /// parts.
     pub head: &'a [u8],
     /// Where in `head` the number stands that says what follows.
     pub next_header_at: usize,
@@ -238,9 +241,10 @@ impl Datagram {
         if overlaps {
             return Err(Cause::Overlap);
         }
-        let beyond = self.end.is_some_and(|known| end > known || !fragment.more);
-        let behind_it = !fragment.more && after.is_some();
-        if beyond || behind_it { Err(Cause::Inconsistent) } else { Ok(()) }
+        // An end is the last piece's: another end, without overlap, has a piece behind it or lies beyond the known one.
+        let is_beyond_the_end = self.end.is_some_and(|known| end > known);
+        let has_more_behind = !fragment.more && after.is_some();
+        if is_beyond_the_end || has_more_behind { Err(Cause::Inconsistent) } else { Ok(()) }
     }
 
     fn insert(&mut self, fragment: &Fragment) {
@@ -427,8 +431,8 @@ impl Reassembly {
         true
     }
 
-    /// Gives up the datagrams whose time is over. Returns the first fragments of those that had one: their senders are to be told
-    /// (RFC 792; RFC 8200, 4.5), the others' are not.
+    /// Gives up the datagrams whose time is over. Returns the first fragments of those that had one: their senders are
+    /// to be told (RFC 792; RFC 8200, 4.5), the others' are not.
     pub fn expire(&mut self, now: Micros) -> Vec<Vec<u8>> {
         let over = |(key, datagram): (&Key, &Datagram)| (now >= datagram.began + key.timeout()).then_some(*key);
         let keys: Vec<_> = self.datagrams.iter().filter_map(over).collect();

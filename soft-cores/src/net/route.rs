@@ -1,7 +1,8 @@
 //! Next hop: which neighbour a packet goes to first (RFC 1122, 3.3.1; RFC 4861, 5.2).
 //!
-//! The prefixes of the card's own addresses are on the link. IPv4's gateways are configured; IPv6's default routers and further prefixes
-//! come from router advertisements, which every processor hears. Redirects are not heeded: any neighbour can forge them.
+//! The prefixes of the card's own addresses are on the link. IPv4's gateways are configured; IPv6's default routers and
+//! further prefixes come from router advertisements, which every processor hears. Redirects are not heeded: any
+//! neighbour can forge them.
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -48,8 +49,8 @@ impl Routes {
         Self { gateways, routers: Vec::new(), prefixes: Vec::new() }
     }
 
-    /// Where a packet to `destination` goes first, or nothing if there is no way. Among several routers the first of which
-    /// `is_reachable` holds is taken, else the first (RFC 4861, 6.3.6).
+    /// Where a packet to `destination` goes first, or nothing if there is no way. Among several routers the first of
+    /// which `is_reachable` holds is taken, else the first (RFC 4861, 6.3.6).
     pub fn next_hop(
         &self,
         now: Micros,
@@ -108,7 +109,8 @@ fn network(prefix: Ipv6Cidr) -> Ipv6Cidr {
     Ipv6Cidr::new(Ipv6Addr::from_bits(prefix.address().to_bits() & mask), prefix.prefix_len())
 }
 
-/// Renews, adds or ends a lease. A full list takes nothing new until one is over: what works is not pushed out by what is claimed.
+/// Renews, adds or ends a lease. A full list takes nothing new until one is over: what works is not pushed out by what
+/// is claimed.
 fn learn<T: PartialEq>(leases: &mut Vec<Lease<T>>, most: usize, now: Micros, what: T, seconds: u32) {
     let until = if seconds == FOREVER { Micros::MAX } else { now + Micros::from(seconds) * SECOND };
     leases.retain(|lease| lease.until > now);

@@ -24,7 +24,8 @@ pub const TCP: u8 = 6;
 pub const UDP: u8 = 17;
 pub const ICMPV6: u8 = 58;
 
-/// The generator of a random test: `POINTSMAN_SEED` if it is set, else `default`. Says which, where a failing test shows it.
+/// The generator of a random test: `POINTSMAN_SEED` if it is set, else `default`. Says which, where a failing test
+/// shows it.
 pub fn seeded(default: u64) -> ChaCha8Rng {
     let seed = env::var("POINTSMAN_SEED").map_or(default, |text| text.parse().expect("POINTSMAN_SEED is a number"));
     println!("seed {seed}; repeat with POINTSMAN_SEED={seed}");

@@ -1,4 +1,5 @@
-//! Errors to send: when not to (RFC 1122, 3.2.2; RFC 1812, 4.3.2.7; RFC 4443, 2.4), how often at most, and what they look like.
+//! Errors to send: when not to (RFC 1122, 3.2.2; RFC 1812, 4.3.2.7; RFC 4443, 2.4), how often at most, and what they
+//! look like.
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,7 +13,8 @@ use crate::net::outgoing::{Outgoing, Path};
 use crate::net::tally::Tally;
 use crate::net::{Micros, SECOND};
 
-/// Bytes of the packet that are quoted at most: the message stays within what every host takes (RFC 1812, 4.3.2.3; RFC 4443, 2.4 c).
+/// Bytes of the packet that are quoted at most: the message stays within what every host takes (RFC 1812, 4.3.2.3; RFC
+/// 4443, 2.4 c).
 const QUOTE_V4: usize = IPV4_MIN_MTU - IPV4_HEADER_LEN - HEADER;
 const QUOTE_V6: usize = IPV6_MIN_MTU - IPV6_HEADER_LEN - HEADER;
 
@@ -67,8 +69,8 @@ impl Errors {
         Self { limit, credit, updated: 0, sent: 0, withheld: Tally::default() }
     }
 
-    /// The message to send about a packet that has a problem, if one is to be sent. The packet is as it was received; padding behind
-    /// it does not matter.
+    /// The message to send about a packet that has a problem, if one is to be sent. The packet is as it was received;
+    /// padding behind it does not matter.
     pub fn report(&mut self, now: Micros, addresses: &Addresses, packet: &[u8], problem: Problem) -> Option<Outgoing> {
         let message = match packet.first().map(|first| first >> 4) {
             Some(4) => report_v4(addresses, packet, problem),

@@ -1,7 +1,7 @@
 //! The packet that an ICMP error quotes: this host sent it, so source and destination change places.
 //!
-//! A quote is cut wherever the sender liked (RFC 792: after eight bytes of payload), so `smoltcp`'s checks, which want whole packets,
-//! are of no use here.
+//! A quote is cut wherever the sender liked (RFC 792: after eight bytes of payload), so `smoltcp`'s checks, which want
+//! whole packets, are of no use here.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -215,7 +215,8 @@ fn fragment_header(bytes: &[u8], at: usize) -> Result<FragmentHeader, Cause> {
     })
 }
 
-/// No routing type is known here: with segments left the packet is refused, else the header is skipped (RFC 8200, 4.4; RFC 5095).
+/// No routing type is known here: with segments left the packet is refused, else the header is skipped (RFC 8200, 4.4;
+/// RFC 5095).
 fn check_routing(bytes: &[u8], at: usize) -> Result<(), Refusal> {
     extension_end(bytes, at)?;
     match bytes.get(at + 3) {

@@ -1,7 +1,7 @@
 //! The messages of IGMP and MLD, on the wire.
 //!
-//! `smoltcp` 0.14 reads neither MLDv1 queries, which are four bytes shorter than it wants, nor IGMPv2's linear response times from 128
-//! on, and its MLDv2 report forgets the records in its length. So it only serves to write IGMP.
+//! `smoltcp` 0.14 reads neither MLDv1 queries, which are four bytes shorter than it wants, nor IGMPv2's linear response
+//! times from 128 on, and its MLDv2 report forgets the records in its length. So it only serves to write IGMP.
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};

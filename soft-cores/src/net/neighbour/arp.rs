@@ -101,7 +101,8 @@ impl Neighbours {
         Some(arp(to.unwrap_or(EthernetAddress::BROADCAST), &request))
     }
 
-    /// What tells everybody that an address is this card's (RFC 5227, 2.3). One processor sends it when the card gets the address.
+    /// What tells everybody that an address is this card's (RFC 5227, 2.3). One processor sends it when the card gets
+    /// the address.
     pub fn announcement(&self, address: Ipv4Addr) -> Output {
         arp(
             EthernetAddress::BROADCAST,

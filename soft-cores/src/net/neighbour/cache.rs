@@ -1,9 +1,9 @@
-//! Which Ethernet address a neighbour has, and whether it is still there (RFC 4861, 7.3; used for IPv4 too, as RFC 1122, 2.3.2.1
-//! asks for unicast polls).
+//! Which Ethernet address a neighbour has, and whether it is still there (RFC 4861, 7.3; used for IPv4 too, as RFC
+//! 1122, 2.3.2.1 asks for unicast polls).
 //!
-//! Bounded in entries, in packets waiting for each, and in bytes waiting for all. When it is full an entry that was only heard of
-//! goes first, then one that was never resolved (RFC 6583, 7: what is proven is kept from what is scanned), then the one touched least
-//! recently.
+//! Bounded in entries, in packets waiting for each, and in bytes waiting for all. When it is full an entry that was
+//! only heard of goes first, then one that was never resolved (RFC 6583, 7: what is proven is kept from what is
+//! scanned), then the one touched least recently.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -212,8 +212,8 @@ impl Cache {
         Some(entry)
     }
 
-    /// A neighbour told its address while it wanted something (RFC 826; RFC 4861, 7.2.3). A new one is only kept if it wants something
-    /// of this card: `may_create`.
+    /// A neighbour told its address while it wanted something (RFC 826; RFC 4861, 7.2.3). A new one is only kept if it
+    /// wants something of this card: `may_create`.
     pub fn heard(&mut self, now: Micros, neighbour: IpAddr, address: EthernetAddress, may_create: bool) -> Vec<Action> {
         match self.entries.get_mut(&neighbour) {
             Some(entry) if entry.address == Some(address) => Vec::new(),
@@ -230,8 +230,8 @@ impl Cache {
         }
     }
 
-    /// A neighbour answered, or announced a change (RFC 4861, 7.2.5). An answer that nobody here waits for was to another
-    /// processor's question; it is kept as stale, so that all caches learn alike.
+    /// A neighbour answered, or announced a change (RFC 4861, 7.2.5). An answer that nobody here waits for was to
+    /// another processor's question; it is kept as stale, so that all caches learn alike.
     pub fn advertised(&mut self, now: Micros, neighbour: IpAddr, what: Advertised) -> Vec<Action> {
         let reachable = self.reachable(now);
         let Some(entry) = self.entries.get_mut(&neighbour) else {

@@ -350,7 +350,8 @@ fn advertisements_change_states_as_rfc_4861_appendix_c_says() {
 #[test]
 fn a_router_advertisement_gives_a_way_out() {
     let mut neighbours = alone();
-    // RFC 4861, 4.2: hop limit, flags, lifetime 1,800 s, times; source address; MTU; prefix 2001:db8:5::/64, on link, 3,600 s.
+    // RFC 4861, 4.2: hop limit, flags, lifetime 1,800 s, times; source address; MTU; prefix 2001:db8:5::/64, on link,
+    // 3,600 s.
     let mut message = alloc::vec![134, 0, 0, 0, 64, 0, 0x07, 0x08, 0, 0, 0, 0, 0, 0, 0, 0];
     message.extend_from_slice(&[1, 1, 2, 0, 0, 0, 0, 2]);
     message.extend_from_slice(&[5, 1, 0, 0, 0, 0, 0x05, 0xdc]);

@@ -1,9 +1,9 @@
 //! Which processor answers a request that all of them hear.
 //!
-//! Requests are flooded, so that all caches learn; answers are not wanted N times. The asker's Ethernet address, which unlike its IP
-//! address is never unspecified, is hashed (FNV-1a, 32 bits, halves folded); the remainder by the number of live processors counts
-//! off the one that answers. All compute alike. While they disagree on who is alive a request may be answered twice or not at all;
-//! askers ask again.
+//! Requests are flooded, so that all caches learn; answers are not wanted N times. The asker's Ethernet address, which
+//! unlike its IP address is never unspecified, is hashed (FNV-1a, 32 bits, halves folded); the remainder by the number
+//! of live processors counts off the one that answers. All compute alike. While they disagree on who is alive a request
+//! may be answered twice or not at all; askers ask again.
 
 use abi::limits::MAX_PROCESSORS;
 use smoltcp::wire::EthernetAddress;

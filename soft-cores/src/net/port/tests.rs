@@ -150,6 +150,16 @@ fn unknown_protocols_and_closed_ports_are_reported() {
 }
 
 #[test]
+fn a_malformed_option_is_pointed_at() {
+    let mut port = acquainted();
+    let packet = ipv4_with(PEER, CARD, UDP, 0, &[1, 68, 1, 0], &[1; 8]);
+    let incoming = received(IPV4, &packet);
+    let [Event::Transmit(frame)] = &port.receive(0, &incoming, UNCHECKED)[..] else { panic!() };
+    assert_eq!(frame[34..], icmp([&[12, 0, 0, 0, 21, 0, 0, 0][..], &packet].concat()));
+    assert_eq!(port.counters().dropped.of(Cause::Ip(ip::Cause::Option)), 1);
+}
+
+#[test]
 fn who_sent_only_a_first_fragment_is_told() {
     let mut port = acquainted();
     let packet = ipv4_with(PEER, CARD, UDP, 0x2000, &[], &[5; 16]);
@@ -193,6 +203,21 @@ fn an_address_that_was_tried_is_the_cards() {
         refused.extend(port.try_address(SECOND, address).unwrap().into_iter().filter(|event| is_refusal(event)));
     }
     assert_eq!(refused.len(), 1);
+}
+
+#[test]
+fn an_address_that_somebody_has_is_refused_and_its_group_left() {
+    let mut port = port();
+    let wanted: Ipv6Addr = "fe80::77".parse().unwrap();
+    let group = solicited_node(wanted);
+    port.try_address(0, wanted).unwrap();
+    assert!(port.groups.is_member(group.into()));
+    let message = [&[135, 0, 0, 0, 0, 0, 0, 0][..], &wanted.octets()].concat();
+    let nobody = Ipv6Addr::UNSPECIFIED;
+    let packet = ipv6(nobody, group, ICMPV6, &icmp_6(nobody, group, message));
+    let frame = ethernet([0x33, 0x33, 0xff, 0, 0, 0x77], THEIRS, IPV6, &packet);
+    assert_eq!(port.receive(0, &frame, UNCHECKED), [Event::AddressRefused(wanted)]);
+    assert!(!port.groups.is_member(group.into()) && !port.addresses().is_own(wanted.into()));
 }
 
 fn is_refusal(event: &Event) -> bool {
