@@ -1,6 +1,7 @@
 //! The net kernel: what runs on each of the card's soft processors.
 //!
-//! - [`net`]: everything between an Ethernet frame and the transport decision (¶67), as state machines without input or output.
+//! - [`net`]: everything between an Ethernet frame and the transport decision (¶67), as state machines without input or
+//!   output.
 //!
 //! # Invariants
 //! - No wire, no file and no clock is seen here: bytes, a time in microseconds and a seed go in, what to do comes out.

@@ -61,7 +61,7 @@ pub enum Event<'a> {
     Transmit(Vec<u8>),
     /// A TCP segment or UDP datagram for the transport decision (¶67).
     Deliver {
-        /// The IP packet: in the frame as it was received, or reassembled.
+        /// The IP packet: in the frame as it was received, padding behind it, or reassembled.
         packet: Cow<'a, [u8]>,
         /// What is known of it.
         delivery: Delivery,
@@ -202,7 +202,8 @@ impl NetworkPort {
         events
     }
 
-    /// Takes a received frame, with what the hardware says of it.
+    /// Takes a received frame, with what the hardware says of it. Its class is not needed, only its checksums are. What is
+    /// due at `now` is to be done before: [`poll`](Self::poll).
     pub fn receive<'a>(&mut self, now: Micros, frame: &'a [u8], status: Status) -> Vec<Event<'a>> {
         self.counters.received += 1;
         let (fate, events) = self.fate_of(now, frame, status);

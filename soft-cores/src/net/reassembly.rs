@@ -92,7 +92,7 @@ pub enum Cause {
 
 /// What fragments of one datagram have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
+pub(super) struct Key {
     /// Who sent it.
     pub source: IpAddr,
     /// To whom.
@@ -114,7 +114,7 @@ impl Key {
 
 /// A received fragment.
 #[derive(Clone, Copy, Debug)]
-pub struct Fragment<'a> {
+pub(super) struct Fragment<'a> {
     /// Its datagram.
     pub key: Key,
     /// Where its bytes stand in the datagram's payload: a multiple of eight, at most 65,528.
@@ -141,7 +141,7 @@ impl Fragment<'_> {
     ///
     /// # Errors
     /// The first four causes.
-    pub fn check(&self) -> Result<(), Cause> {
+    fn check(&self) -> Result<(), Cause> {
         const TCP: u8 = 6;
         let is_ipv4_tcp = matches!(self.key.source, IpAddr::V4(_)) && self.next_header == TCP;
         if self.payload.is_empty() {
@@ -171,7 +171,7 @@ const fn datagram_length(source: IpAddr, head: usize, payload: usize) -> usize {
 
 /// What became of a fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub(super) enum Taken {
     /// It waits for the others.
     Held,
     /// It was the last one missing.
@@ -329,7 +329,7 @@ impl Reassembly {
     }
 
     /// Takes a fragment. Call [`expire`](Self::expire) first, or one may join a datagram whose time is over.
-    pub fn accept(&mut self, now: Micros, fragment: &Fragment) -> Taken {
+    pub(super) fn accept(&mut self, now: Micros, fragment: &Fragment) -> Taken {
         if let Err(cause) = fragment.check() {
             return self.drop_one(cause);
         }

@@ -150,6 +150,21 @@ fn fragments_that_cannot_be_true_are_refused_alone() {
 }
 
 #[test]
+fn the_first_fragments_options_can_make_a_datagram_too_long() {
+    let mut reassembly = fresh();
+    for offset in (8192..65_512).step_by(8192) {
+        let length = 8192.min(65_512 - offset as usize);
+        assert_eq!(accept_v4(&mut reassembly, 0, 5, &cut(offset, true, &alloc::vec![0; length])), Taken::Held);
+    }
+    assert_eq!(accept_v4(&mut reassembly, 0, 5, &cut(65_512, false, &[0; 3])), Taken::Held);
+    let first = cut(0, true, &[0; 8192]);
+    let head = ipv4_with(PEER, CARD, UDP, 0x2000, &[1, 1, 1, 1], &[]);
+    let key = Key { source: PEER.into(), destination: CARD.into(), protocol: UDP, identification: 5 };
+    assert_eq!(reassembly.accept(0, &fragment(key, &head, 9, &first)), Taken::Dropped(Cause::TooLong));
+    assert_eq!((reassembly.drops().of(Cause::TooLong), reassembly.bytes()), (9, 0));
+}
+
+#[test]
 fn tcp_headers_are_not_cut_where_a_filter_looks() {
     let head = head_v4(1, &cut(0, true, &[]));
     let key = Key { source: PEER.into(), destination: CARD.into(), protocol: 6, identification: 1 };
