@@ -109,6 +109,8 @@ pub struct Delivery {
     pub hop_limit: u8,
     /// It has the router alert option (RFC 2113, RFC 2711).
     pub router_alert: bool,
+    /// It came in fragments, or in one that was called a fragment.
+    pub was_fragmented: bool,
     /// Where in the packet the payload stands.
     pub payload: Range<usize>,
 }
@@ -261,7 +263,7 @@ impl Input {
             Ok(Parsed::Whole(delivery)) => {
                 self.counters.delivered += 1;
                 self.counters.merged += fragments - 1;
-                Outcome::Reassembled { packet, delivery }
+                Outcome::Reassembled { packet, delivery: Delivery { was_fragmented: true, ..delivery } }
             }
             Ok(Parsed::Fragment(_)) => self.refuse_datagram(Cause::NestedFragment, fragments),
             Err(refusal) => self.refuse_datagram(refusal.cause, fragments),

@@ -36,6 +36,8 @@ pub use turn::Turn;
 pub enum Cause {
     /// Cut, or against its protocol's rules.
     Malformed,
+    /// It came in fragments (RFC 6980, 5).
+    Fragmented,
     /// It may have come from beyond the link.
     HopLimit,
     /// Nobody can have sent it from there.

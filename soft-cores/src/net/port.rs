@@ -485,6 +485,7 @@ fn listener_envelope(delivery: &Delivery) -> Result<multicast::Envelope, multica
 
 fn neighbour_envelope(frame: &Frame, delivery: &Delivery) -> Result<neighbour::Envelope, neighbour::Cause> {
     match (delivery.source, delivery.destination) {
+        _ if delivery.was_fragmented => Err(neighbour::Cause::Fragmented),
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
             let (frame_source, hop_limit) = (frame.source, delivery.hop_limit);
             Ok(neighbour::Envelope { frame_source, source, destination, hop_limit })

@@ -59,6 +59,7 @@ pub(super) fn parse<'a>(bytes: &'a [u8], arrival: Arrival, host: Host) -> Result
         protocol_at: PROTOCOL_AT,
         hop_limit: packet.hop_limit(),
         router_alert,
+        was_fragmented: false,
         payload: header..bytes.len().min(packet.total_len() as usize),
     }))
 }

@@ -45,6 +45,7 @@ struct Chain {
     /// Where it begins; behind the fragment header if there is one.
     at: usize,
     router_alert: bool,
+    has_atomic_fragment: bool,
     fragment: Option<FragmentHeader>,
 }
 
@@ -77,6 +78,7 @@ pub(super) fn parse<'a>(bytes: &'a [u8], arrival: Arrival, host: Host) -> Result
         protocol_at: chain.protocol_at,
         hop_limit: packet.hop_limit(),
         router_alert: chain.router_alert,
+        was_fragmented: chain.has_atomic_fragment,
         payload: chain.at..bytes.len(),
     }))
 }
@@ -150,7 +152,8 @@ fn walk(bytes: &[u8]) -> Result<Chain, Refusal> {
 /// Walks extension headers from `at` on; `next_header` says what stands there, and itself stands at `protocol_at`.
 fn walk_from(bytes: &[u8], next_header: u8, protocol_at: usize, at: usize) -> Result<Chain, Refusal> {
     let protocol = IpProtocol::from(next_header);
-    let mut chain = Chain { protocol, protocol_at, at, router_alert: false, fragment: None };
+    let mut chain =
+        Chain { protocol, protocol_at, at, router_alert: false, has_atomic_fragment: false, fragment: None };
     for _ in 0..=MAX_EXTENSIONS {
         let here = chain.at;
         match chain.protocol {
@@ -173,6 +176,7 @@ fn walk_from(bytes: &[u8], next_header: u8, protocol_at: usize, at: usize) -> Re
                 }
                 // RFC 6946: an atomic fragment is whole, and no other fragment has to do with it.
                 chain.go(header.next_header, here + FRAGMENT_HEADER);
+                chain.has_atomic_fragment = true;
             }
             _ => return Ok(chain),
         }

@@ -64,6 +64,7 @@ fn an_ipv4_packet_is_read_as_rfc_791_says() {
         protocol_at: 9,
         hop_limit: 64,
         router_alert: false,
+        was_fragmented: false,
         payload: 20..22,
     };
     assert_eq!(delivery, expected);
@@ -90,6 +91,7 @@ fn an_ipv6_packet_is_read_as_rfc_8200_says() {
         protocol_at: 6,
         hop_limit: 9,
         router_alert: false,
+        was_fragmented: false,
         payload: 40..42,
     };
     assert_eq!(delivered(receive(&packet, UNICAST)), expected);
@@ -190,7 +192,7 @@ fn ipv6_extension_headers_are_walked_to_the_transport() {
     let packet = ipv6(PEER_6, CARD_6, 0, &payload);
     let delivery = delivered(receive(&packet, UNICAST));
     assert_eq!((delivery.protocol, delivery.protocol_at, delivery.payload.clone()), (IpProtocol::Udp, 64, 72..80));
-    assert!(delivery.router_alert);
+    assert!(delivery.router_alert && delivery.was_fragmented);
     assert_eq!(delivery.without_extensions(&packet), ipv6(PEER_6, CARD_6, UDP, &[9; 8]));
 }
 
@@ -266,7 +268,7 @@ fn a_reassembled_datagram_is_judged_as_a_whole() {
     assert_eq!(receive_with(&mut input, &last, UNICAST), Outcome::Held);
     let Outcome::Reassembled { packet, delivery } = receive_with(&mut input, &first, UNICAST) else { panic!() };
     assert_eq!(packet, ipv4_with(PEER, CARD, UDP, 0, &[1, 1, 1, 0], &[7, 7, 7, 7, 7, 7, 7, 7, 8, 8, 8]));
-    assert_eq!(delivery.payload, 24..35);
+    assert_eq!((delivery.payload, delivery.was_fragmented), (24..35, true));
     let counters = input.counters();
     assert_eq!((counters.received, counters.delivered, counters.merged, counters.drops.total()), (2, 1, 1, 0));
     // Destination options that only the whole shows: the first fragment has them and the transport, the option forbids

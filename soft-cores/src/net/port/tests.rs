@@ -135,6 +135,16 @@ fn a_ping_longer_than_a_frame_comes_back_in_fragments() {
 }
 
 #[test]
+fn discovery_in_a_fragment_is_refused() {
+    let whole = solicitation();
+    let fragment = fragment_6(ICMPV6, 0, false, 1, &whole[54..]);
+    let mut port = port();
+    let packet = ipv6(PEER_6, solicited_node(CARD_6), 44, &fragment);
+    assert_eq!(port.receive(0, &ethernet(ALL_NODES_FRAME, THEIRS, IPV6, &packet), UNCHECKED), []);
+    assert_eq!(port.counters().dropped.of(Cause::Neighbour(neighbour::Cause::Fragmented)), 1);
+}
+
+#[test]
 fn unknown_protocols_and_closed_ports_are_reported() {
     let mut port = acquainted();
     let packet = ipv4(PEER, CARD, 99, &[1; 8]);
