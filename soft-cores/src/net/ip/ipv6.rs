@@ -289,16 +289,13 @@ pub(in crate::net) fn skim(bytes: &[u8]) -> Option<Upper> {
                 extension_end(bytes, upper.at).ok()?
             }
             IpProtocol::Ipv6Frag => {
-                upper.is_later_fragment = fragment_header(bytes, upper.at).ok()?.offset != 0;
+                upper.is_later_fragment |= fragment_header(bytes, upper.at).ok()?.offset != 0;
                 upper.at + FRAGMENT_HEADER
             }
             _ => return Some(upper),
         };
         upper.protocol = IpProtocol::from(*bytes.get(upper.at)?);
         upper.at = end;
-        if upper.is_later_fragment {
-            return Some(upper);
-        }
     }
     None
 }
