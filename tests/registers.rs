@@ -74,10 +74,12 @@ impl Bus {
         panic!("processor {processor}'s request for {address:#x} is not taken");
     }
 
-    /// Reads; what needs no shared queue answers after the documented latency.
+    /// Reads; what needs no shared queue, and is not of a message, answers after the documented latency.
     fn core_read(&mut self, processor: usize, address: u32) -> u32 {
         self.core(processor, false, address, 0);
-        let shared = address == core::OUT_FREE.offset || (core::MESSAGE_SEND.offset..0x240).contains(&address);
+        let shared = address == core::OUT_FREE.offset
+            || (core::MESSAGE_SEND.offset..0x240).contains(&address)
+            || (core::TAKEN_ADDRESS.offset..=core::TAKEN_CONTEXT.offset).contains(&address);
         for cycle in 1..50 {
             self.cycle();
             let answered = self.rig.outputs.core_rvalid == 1 << processor;

@@ -25,6 +25,7 @@
 //! | `reg_write`       | out | 1     | to write                                                                      |
 //! | `reg_addr`        | out | 20    | byte offset, a multiple of 4                                                  |
 //! | `reg_wdata`       | out | 32    | what to write                                                                 |
+//! | `reg_ready`       | in  | 1     | the request is taken                                                          |
 //! | `reg_rvalid`      | in  | 1     | answer to the read [`crate::register_master::READ_LATENCY`] cycles ago        |
 //! | `reg_rdata`       | in  | 32    | what it read                                                                  |
 //! | `write_valid`     | out | 1     | write a line to a memory; goes on until it is granted; reset value 0          |
@@ -93,6 +94,7 @@ pub struct Completer<const W: usize, const KEEP: usize> {
     pub reg_write: Signal<Out, Bit>,
     pub reg_addr: Signal<Out, Bits<20>>,
     pub reg_wdata: Signal<Out, Bits<32>>,
+    pub reg_ready: Signal<In, Bit>,
     pub reg_rvalid: Signal<In, Bit>,
     pub reg_rdata: Signal<In, Bits<32>>,
     pub write_valid: Signal<Out, Bit>,
@@ -127,9 +129,10 @@ impl<const W: usize, const KEEP: usize> Completer<W, KEEP> {
             },
             clock, reset, completer_id, open, request_tdata, request_theader, request_bar, request_kind, request_first,
             request_void, request_tvalid, request_tlast, request_tready, tlp_tdata, tlp_theader, tlp_tvalid, tlp_tlast,
-            tlp_tready, reg_valid, reg_write, reg_addr, reg_wdata, reg_rvalid, reg_rdata, write_valid, write_processor,
-            write_address, write_data, write_strobe, write_grant, read_valid, read_processor, read_address, read_grant,
-            read_data, unsupported, dropped, poisoned, partial, steps, registers, writer, reader, sender
+            tlp_tready, reg_valid, reg_write, reg_addr, reg_wdata, reg_ready, reg_rvalid, reg_rdata, write_valid,
+            write_processor, write_address, write_data, write_strobe, write_grant, read_valid, read_processor,
+            read_address, read_grant, read_data, unsupported, dropped, poisoned, partial, steps, registers, writer,
+            reader, sender
         }
     }
 }
@@ -184,6 +187,7 @@ impl<const W: usize, const KEEP: usize> Logic for Completer<W, KEEP> {
         self.reg_write.next = self.registers.reg_write.val();
         self.reg_addr.next = self.registers.reg_addr.val();
         self.reg_wdata.next = self.registers.reg_wdata.val();
+        self.registers.reg_ready.next = self.reg_ready.val();
         self.registers.reg_rvalid.next = self.reg_rvalid.val();
         self.registers.reg_rdata.next = self.reg_rdata.val();
         self.partial.next = self.registers.partial.val();

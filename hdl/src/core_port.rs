@@ -49,32 +49,36 @@
 //! | `mfa_refused`        | in  | 1     | an MFA of this processor is refused |
 //! | `refused_mfa`        | in  | 32    | it |
 //! | `ring`               | out | 1     | rings the host |
-//! | `dma_push`           | out | 1     | a descriptor, until it is granted or refused |
-//! | `dma_descriptor`     | out | 224   | it, see [`abi::dma`] |
-//! | `dma_grant`          | in  | 1     | it is taken |
-//! | `dma_full`           | in  | 1     | it is refused, the channel has no room |
-//! | `dma_room`           | in  | 5     | DMA_PUSH |
+//! | `dma_push`           | out | 1     | a descriptor, see [`crate::descriptor_port`] |
+//! | `dma_take`           | in  | 1     | a word of it is fetched |
+//! | `dma_word`           | in  | 3     | which one |
+//! | `dma_word_data`      | out | 32    | one cycle later: the word |
+//! | `dma_grant`          | in  | 1     | the descriptor is taken |
+//! | `dma_room`           | in  | 5     | descriptors that the channel may push |
 //! | `dma_done_valid`     | in  | 1     | a report is on show |
 //! | `dma_done`           | in  | 64    | it |
-//! | `dma_take`           | out | 1     | it is taken |
+//! | `dma_done_take`      | out | 1     | it is taken |
 //! | `busy`               | out | 1     | BUSY |
 //! | `busy_all`           | in  | 16    | BUSY_ALL |
 //! | `sends`              | out | 1     | wants to send `message`, until it is done |
 //! | `send_to`            | out | 16    | bit j: to processor j |
 //! | `send_done`          | in  | 1     | it is done |
 //! | `send_refused`       | in  | 1     | a cycle later: it was refused, the queue was full |
-//! | `message`            | out | 128   | the message: kind, address, length, context |
+//! | `fetch_word`         | in  | 2     | a word of it: address, length, context, kind |
+//! | `message_word`       | out | 32    | one cycle later: it |
 //! | `sent_level_j`       | in  | 5     | messages from this processor that wait for processor j |
 //! | `take`               | out | 1     | takes the oldest message from processor `take_ring` |
 //! | `take_ring`          | out | 4     | from whom |
-//! | `taken_message`      | in  | 128   | it, [`crate::message_queue::TAKE_LATENCY`] cycles later |
-//! | `taken_valid`        | in  | 1     | there was one |
+//! | `taken_valid`        | in  | 1     | [`crate::message_queue::TAKE_LATENCY`] cycles later: there was one |
+//! | `read_word`          | out | 2     | which word of the message taken last is read |
+//! | `taken_word`         | in  | 32    | it, as many cycles later |
 //! | `pending`            | in  | 16    | MESSAGE_PENDING |
 //! | `message_level_j`    | in  | 5     | messages from processor j that wait |
 //! | `refused`            | out | 1     | something that this processor wrote is refused |
 //!
 //! Latency: reads answer [`abi::csr::Space::read_latency`] cycles after they were taken. Throughput: one request per cycle. What goes
-//! through a queue that processors share (OUT_FREE, OUT_POST, DMA_PUSH, MESSAGE_SEND, MESSAGE_TAKE) waits for its turn, and the requests behind it.
+//! through a queue that others use too (IN_FREE, OUT_FREE, OUT_POST, MESSAGE_SEND, MESSAGE_TAKE) waits for its turn, a word of the message
+//! taken last for the memory it is in, a word of a descriptor until that of the last one is fetched; and the requests behind them wait too.
 //! Reset values: the register table's.
 //! Implements: ¶66 (what a processor sees of the card), ¶68 (messages, the busy flag), ¶69 (the processor's side of the MFA queues).
 
@@ -84,9 +88,11 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 use crate::concat::Concat;
+use crate::descriptor_port::DescriptorPort;
 use crate::interrupt_controller::InterruptController;
 use crate::levels::Levels;
 use crate::many;
+use crate::memory::{Collision, Memory};
 use crate::message_queue::TAKE_LATENCY;
 use crate::queue::Queue;
 use crate::register_file::RegisterFile;
@@ -123,27 +129,6 @@ struct Causes {
     transmit: Bit,
     dma: Bit,
     error: Bit,
-}
-
-/// A DMA descriptor, as [`abi::dma`] lays it out.
-#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
-struct Descriptor {
-    source: Bits<32>,
-    source_high: Bits<32>,
-    destination: Bits<32>,
-    destination_high: Bits<32>,
-    control: Bits<32>,
-    mfa: Bits<32>,
-    context: Bits<32>,
-}
-
-/// A message to another processor.
-#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
-struct Message {
-    kind: Bits<32>,
-    address: Bits<32>,
-    length: Bits<32>,
-    context: Bits<32>,
 }
 
 /// See the module's page.
@@ -199,25 +184,28 @@ pub struct CorePort {
     pub refused_mfa: Signal<In, Bits<32>>,
     pub ring: Signal<Out, Bit>,
     pub dma_push: Signal<Out, Bit>,
-    pub dma_descriptor: Signal<Out, Bits<224>>,
+    pub dma_take: Signal<In, Bit>,
+    pub dma_word: Signal<In, Bits<3>>,
+    pub dma_word_data: Signal<Out, Bits<32>>,
     pub dma_grant: Signal<In, Bit>,
-    pub dma_full: Signal<In, Bit>,
     pub dma_room: Signal<In, Bits<5>>,
     pub dma_done_valid: Signal<In, Bit>,
     pub dma_done: Signal<In, Bits<64>>,
-    pub dma_take: Signal<Out, Bit>,
+    pub dma_done_take: Signal<Out, Bit>,
     pub busy: Signal<Out, Bit>,
     pub busy_all: Signal<In, Bits<16>>,
     pub sends: Signal<Out, Bit>,
     pub send_to: Signal<Out, Bits<16>>,
     pub send_done: Signal<In, Bit>,
     pub send_refused: Signal<In, Bit>,
-    pub message: Signal<Out, Bits<128>>,
+    pub fetch_word: Signal<In, Bits<2>>,
+    pub message_word: Signal<Out, Bits<32>>,
     pub sent_level: Vec<Signal<In, Bits<5>>>,
     pub take: Signal<Out, Bit>,
     pub take_ring: Signal<Out, Bits<4>>,
-    pub taken_message: Signal<In, Bits<128>>,
     pub taken_valid: Signal<In, Bit>,
+    pub read_word: Signal<Out, Bits<2>>,
+    pub taken_word: Signal<In, Bits<32>>,
     pub pending: Signal<In, Bits<16>>,
     pub message_level: Vec<Signal<In, Bits<5>>>,
     pub refused: Signal<Out, Bit>,
@@ -234,8 +222,12 @@ pub struct CorePort {
     post_fits: DFF<Bit>,
     one_left: Signal<Local, Bit>,
     two_left: Signal<Local, Bit>,
-    descriptor: Signal<Local, Descriptor>,
-    sending: Signal<Local, Message>,
+    descriptor: DescriptorPort<12>,
+    // The words of the next message to send.
+    message_words: Memory<32, 2>,
+    message_here: DFF<Bit>,
+    clearing: DFF<Bits<2>>,
+    writes_word: Signal<Local, Bit>,
     targets: Concat<16>,
     send_words: Signal<Local, SendWords>,
     in_levels: Levels,
@@ -247,8 +239,12 @@ pub struct CorePort {
     causes: Signal<Local, Causes>,
     takes: Signal<Local, Bit>,
     ring_index: Vec<Constant<Bits<4>>>,
+    /// A message, or a word of the one taken last, is on its way.
     taking: Vec<DFF<Bit>>,
     taken_now: Signal<Local, Bit>,
+    reads_taken: Signal<Local, Bit>,
+    asks_now: Signal<Local, Bit>,
+    has_taken: DFF<Bit>,
     ring_depth: Constant<Bits<5>>,
     room: Vec<Signal<Local, Bits<5>>>,
     room_word: Vec<Concat<32>>,
@@ -257,7 +253,6 @@ pub struct CorePort {
     taken_hash: DFF<Bits<32>>,
     time_high: DFF<Bits<32>>,
     report_context: DFF<Bits<32>>,
-    taken: DFF<Bits<128>>,
     last_refused: DFF<Bits<32>>,
     rx_refused: DFF<Bits<16>>,
     tx_refused: DFF<Bits<16>>,
@@ -268,6 +263,7 @@ pub struct CorePort {
     tx_error: Signal<Local, Bit>,
     dma_error: Signal<Local, Bit>,
     message_error: Signal<Local, Bit>,
+    message_block: Constant<Bits<12>>,
     aligned: Constant<Bits<32>>,
     empty: Constant<Bits<32>>,
     depth: Constant<Bits<9>>,
@@ -278,27 +274,11 @@ impl CorePort {
     /// The port of one of `processors` processors.
     pub fn new(processors: usize) -> Self {
         assert_eq!((RECEIVE_QUEUE_DEPTH, TAKE_LATENCY), (1 << 8, 3));
+        assert_eq!([csr::core::MESSAGE_ADDRESS.offset & 15, csr::core::TAKEN_ADDRESS.offset & 15], [0, 0]);
         // Registers are taken by number below, as the HDL has no named indices.
         let names = |kind| RegisterFile::<12>::names(&csr::CORE, 1, kind);
-        let stored = [
-            "TX_LENGTH",
-            "IRQ_MASK",
-            "COMPARE",
-            "COMPARE high",
-            "IN_BASE",
-            "IN_FRAME_SIZE",
-            "IN_FRAMES",
-            "DMA_SOURCE",
-            "DMA_SOURCE high",
-            "DMA_DESTINATION",
-            "DMA_DESTINATION high",
-            "DMA_CONTROL",
-            "DMA_MFA",
-            "BUSY",
-            "MESSAGE_ADDRESS",
-            "MESSAGE_LENGTH",
-            "MESSAGE_CONTEXT",
-        ];
+        let stored =
+            ["TX_LENGTH", "IRQ_MASK", "COMPARE", "COMPARE high", "IN_BASE", "IN_FRAME_SIZE", "IN_FRAMES", "BUSY"];
         assert_eq!(names(Hardware::Reads), stored);
         let driven = [
             "INDEX",
@@ -347,9 +327,12 @@ impl CorePort {
                 message_level: many(processors),
                 free: Queue::with_late_pop(RECEIVE_QUEUE_DEPTH),
                 registers: RegisterFile::new(&csr::CORE, processors, &[]),
+                descriptor: DescriptorPort::new(csr::core::DMA_SOURCE.offset),
                 ring_index: (0..processors as u64).map(|j| Constant::new(j.to_bits())).collect(),
                 taking: many(TAKE_LATENCY),
                 ring_depth: Constant::new((MESSAGE_QUEUE_DEPTH as u64).to_bits()),
+                message_words: Memory::new(4, Collision::OldData),
+                message_block: Constant::new((u64::from(csr::core::MESSAGE_ADDRESS.offset) >> 4).to_bits()),
                 room: many(processors),
                 room_word: many(processors),
                 level_word: many(processors),
@@ -359,17 +342,18 @@ impl CorePort {
                 _processors: processors,
             },
             clock, reset, index, core_valid, core_ready, core_write, core_addr, core_wdata, core_rvalid, core_rdata,
-            core_irq, clock_time, buffer_valid, buffer_address, post_room, buffer_take, post, post_status, post_hash, send_push,
-            send_entry, send_room, sent_valid, sent, sent_take, in_base, in_size, in_frames, free_inbound,
+            core_irq, clock_time, buffer_valid, buffer_address, post_room, buffer_take, post, post_status, post_hash,
+            send_push, send_entry, send_room, sent_valid, sent, sent_take, in_base, in_size, in_frames, free_inbound,
             free_inbound_done, take_inbound, inbound_head, in_free_level, in_post_level, command_waits, data_waits,
             take_outbound, take_outbound_done, outbound_mfa, post_outbound, post_outbound_done, mfa, out_free_level,
-            out_post_level, out_base_high, out_size, mfa_refused, refused_mfa, ring, dma_push, dma_descriptor,
-            dma_grant, dma_full, dma_room, dma_done_valid, dma_done, dma_take, busy, busy_all, sends, send_to,
-            send_done, send_refused, message, take, take_ring, taken_message, taken_valid, pending, refused,
-            posted, interrupts, held, timer_word, entry, filled, post_fits, one_left, two_left, descriptor, sending, targets, send_words, in_levels,
-            out_levels, error, causes, takes, taken_now, taken_status, taken_hash, time_high, report_context, taken,
-            last_refused, rx_refused, tx_refused, mfas_refused, dma_refused, messages_refused, was_sent, rx_error,
-            tx_error, dma_error, message_error
+            out_post_level, out_base_high, out_size, mfa_refused, refused_mfa, ring, dma_push, dma_take, dma_word,
+            dma_word_data, dma_grant, dma_room, dma_done_valid, dma_done, dma_done_take, busy, busy_all, sends, send_to,
+            send_done, send_refused, fetch_word, message_word, take, take_ring, taken_valid, read_word, taken_word,
+            pending, refused, message_here, clearing, writes_word, reads_taken, asks_now, has_taken, posted, interrupts,
+            held, timer_word, entry, filled, post_fits, one_left, two_left, targets, send_words, in_levels, out_levels,
+            error, causes, takes, taken_now, taken_status, taken_hash, time_high, report_context, last_refused,
+            rx_refused, tx_refused, mfas_refused, dma_refused, messages_refused, was_sent, rx_error, tx_error,
+            dma_error, message_error
         }
     }
 }
@@ -384,7 +368,9 @@ impl Logic for CorePort {
             taken_hash,
             time_high,
             report_context,
-            taken,
+            message_here,
+            clearing,
+            has_taken,
             last_refused,
             rx_refused,
             tx_refused,
@@ -496,21 +482,25 @@ impl Logic for CorePort {
         self.registers.driven[23].next = 0.into();
 
         // DMA.
-        self.descriptor.next.source = self.registers.value[7].val();
-        self.descriptor.next.source_high = self.registers.value[8].val();
-        self.descriptor.next.destination = self.registers.value[9].val();
-        self.descriptor.next.destination_high = self.registers.value[10].val();
-        self.descriptor.next.control = self.registers.value[11].val();
-        self.descriptor.next.mfa = self.registers.value[12].val();
-        self.descriptor.next.context = self.registers.data.val();
-        self.dma_descriptor.next = self.descriptor.val().into();
-        self.dma_push.next = self.registers.wrote[24].val();
-        self.dma_error.next = self.registers.wrote[24].val() & self.dma_full.val();
-        self.dma_take.next = self.registers.read[25].val();
+        self.descriptor.clock.next = self.clock.val();
+        self.descriptor.reset.next = self.reset.val();
+        self.descriptor.addr.next = self.core_addr.val();
+        self.descriptor.asked.next = self.registers.asked.val();
+        self.descriptor.writes.next = self.registers.writes.val();
+        self.descriptor.place.next = self.registers.place.val();
+        self.descriptor.data.next = self.registers.data.val();
+        self.descriptor.room.next = self.dma_room.val();
+        self.descriptor.take.next = self.dma_take.val();
+        self.descriptor.word.next = self.dma_word.val();
+        self.descriptor.grant.next = self.dma_grant.val();
+        self.dma_push.next = self.descriptor.push.val();
+        self.dma_word_data.next = self.descriptor.word_data.val();
+        self.dma_error.next = self.descriptor.refused.val();
+        self.dma_done_take.next = self.registers.read[25].val();
         if self.registers.read[25].val() & self.dma_done_valid.val() {
             self.report_context.d.next = self.dma_done.val().get_bits::<32>(32);
         }
-        self.registers.driven[24].next = bit_cast::<32, 5>(self.dma_room.val());
+        self.registers.driven[24].next = bit_cast::<32, 5>(self.descriptor.room_left.val());
         self.registers.driven[25].next = self.empty.val();
         if self.dma_done_valid.val() {
             self.registers.driven[25].next = self.dma_done.val().get_bits::<32>(0);
@@ -519,18 +509,13 @@ impl Logic for CorePort {
         self.registers.driven[27].next = bit_cast::<32, 16>(self.dma_refused.q.val());
 
         // Messages.
-        self.busy.next = self.registers.value[13].val().get_bit(0);
+        self.busy.next = self.registers.value[7].val().get_bit(0);
         self.registers.driven[28].next = bit_cast::<32, 16>(self.busy_all.val());
-        self.sending.next.kind = self.registers.data.val();
-        self.sending.next.address = self.registers.value[14].val();
-        self.sending.next.length = self.registers.value[15].val();
-        self.sending.next.context = self.registers.value[16].val();
-        self.message.next = self.sending.val().into();
         self.message_error.next = self.was_sent.q.val() & self.send_refused.val();
         self.held.next = (self.registers.wrote[13].val() & !self.free_inbound_done.val())
             | (self.registers.read[18].val() & !self.take_outbound_done.val())
             | (self.registers.wrote[19].val() & !self.post_outbound_done.val())
-            | (self.registers.wrote[24].val() & !self.dma_grant.val() & !self.dma_full.val());
+            | self.descriptor.hold.val();
         for j in 0..16 {
             self.targets.element[j].next = false;
         }
@@ -563,36 +548,66 @@ impl Logic for CorePort {
         if self.sends.val() & !self.send_done.val() {
             self.held.next = true;
         }
+        // A take goes out once. It is answered some cycles later, and so are reads of what was taken.
+        self.reads_taken.next =
+            self.registers.read[30].val() | self.registers.read[31].val() | self.registers.read[32].val();
+        self.read_word.next = self.registers.place.val().get_bits::<2>(2);
         self.registers.also.next = 0.into();
+        if self.reads_taken.val() & self.has_taken.q.val() {
+            self.registers.also.next = self.taken_word.val();
+        }
         if self.takes.val() {
+            self.read_word.next = 3.into();
             self.registers.also.next = self.empty.val();
             if self.taken_valid.val() {
-                self.registers.also.next = self.taken_message.val().get_bits::<32>(0);
+                self.registers.also.next = self.taken_word.val();
             }
         }
-        // A take goes out once and is answered some cycles later.
-        self.take.next = self.takes.val() & !self.taking[0].q.val() & !self.taking[1].q.val() & !self.taking[2].q.val();
+        self.asks_now.next = (self.takes.val() | self.reads_taken.val())
+            & !self.taking[0].q.val()
+            & !self.taking[1].q.val()
+            & !self.taking[2].q.val();
+        self.take.next = self.takes.val() & self.asks_now.val();
         for t in 0..3 {
             self.taking[t].clock.next = self.clock.val();
         }
-        self.taking[0].d.next = self.take.val() & !self.reset.val();
+        self.taking[0].d.next = self.asks_now.val() & !self.reset.val();
         self.taking[1].d.next = self.taking[0].q.val() & !self.reset.val();
         self.taking[2].d.next = self.taking[1].q.val() & !self.reset.val();
-        if self.takes.val() {
-            if self.taken_now.val() {
-                if self.taken_valid.val() {
-                    self.taken.d.next = self.taken_message.val();
-                }
-            } else {
-                self.held.next = true;
-            }
+        if self.taken_now.val() & self.taken_valid.val() {
+            self.has_taken.d.next = true;
+        }
+        if (self.takes.val() | self.reads_taken.val()) & !self.taken_now.val() {
+            self.held.next = true;
         }
         self.registers.driven[29].next = bit_cast::<32, 16>(self.pending.val());
-        self.registers.driven[30].next = self.taken.q.val().get_bits::<32>(32);
-        self.registers.driven[31].next = self.taken.q.val().get_bits::<32>(64);
-        self.registers.driven[32].next = self.taken.q.val().get_bits::<32>(96);
+        self.registers.driven[30].next = 0.into();
+        self.registers.driven[31].next = 0.into();
+        self.registers.driven[32].next = 0.into();
         self.registers.driven[33].next = bit_cast::<32, 16>(self.messages_refused.q.val());
         self.registers.hold.next = self.held.val();
+        self.descriptor.held.next = self.held.val();
+
+        // The words of the next message.
+        if !self.held.val() {
+            self.message_here.d.next = (self.core_addr.val() >> 4) == self.message_block.val();
+        }
+        self.writes_word.next = self.registers.asked.val() & self.registers.writes.val() & self.message_here.q.val();
+        self.clearing.d.next = self.clearing.q.val() + 1;
+        self.message_words.clock.next = self.clock.val();
+        self.message_words.write_enable.next = self.writes_word.val() | self.sends.val() | self.reset.val();
+        self.message_words.write_address.next = self.registers.place.val().get_bits::<2>(2);
+        self.message_words.write_data.next = self.registers.data.val();
+        // The kind comes last, and sends it.
+        if self.sends.val() {
+            self.message_words.write_address.next = 3.into();
+        }
+        if self.reset.val() {
+            self.message_words.write_address.next = self.clearing.q.val();
+            self.message_words.write_data.next = 0.into();
+        }
+        self.message_words.read_address.next = self.fetch_word.val();
+        self.message_word.next = self.message_words.read_data.val();
 
         // What is refused is counted.
         if self.rx_error.val() {
@@ -646,7 +661,7 @@ impl Logic for CorePort {
             self.taken_hash.d.next = 0.into();
             self.time_high.d.next = 0.into();
             self.report_context.d.next = 0.into();
-            self.taken.d.next = 0.into();
+            self.has_taken.d.next = false;
             self.last_refused.d.next = 0.into();
             self.rx_refused.d.next = 0.into();
             self.tx_refused.d.next = 0.into();

@@ -6,6 +6,7 @@
 //! | `host_write`         | in  | 1     | to write it                                                                   |
 //! | `host_addr`          | in  | 20    | byte offset, see [`abi::csr::host`]; the low two bits are ignored             |
 //! | `host_wdata`         | in  | 32    | what to write                                                                 |
+//! | `host_ready`         | out | 1     | the request is taken; low while a word of a descriptor cannot be written yet  |
 //! | `host_rvalid`        | out | 1     | answer to a read; reset value 0                                               |
 //! | `host_rdata`         | out | 32    | what it reads; 0 where there is no register                                   |
 //! | `use_toeplitz`       | out | 1     | HASH_CONTROL.FUNCTION                                                         |
@@ -63,15 +64,19 @@
 //! | `error_pending`      | out | 1     | a bit of ERROR_STATUS is set                                                  |
 //! | `ring_i`             | in  | 1     | processor i rings                                                             |
 //! | `rung_i`             | out | 1     | bit i of RINGS                                                                |
-//! | `dma_comes`          | out | 1     | in the next cycle there is one, with room for it                              |
-//! | `dma_push`           | out | 1     | a descriptor for the host's channel                                           |
-//! | `dma_descriptor`     | out | 224   | it, see [`abi::dma`]                                                          |
-//! | `dma_room`           | in  | 5     | DMA_PUSH                                                                      |
+//! | `dma_push`           | out | 1     | a descriptor for the host's channel, see [`crate::descriptor_port`]           |
+//! | `dma_take`           | in  | 1     | a word of it is fetched                                                       |
+//! | `dma_word`           | in  | 3     | which one                                                                     |
+//! | `dma_word_data`      | out | 32    | one cycle later: the word                                                     |
+//! | `dma_grant`          | in  | 1     | the descriptor is taken                                                       |
+//! | `dma_refused`        | out | 1     | pulse: a descriptor is refused, the channel has no room                       |
+//! | `dma_room`           | in  | 5     | descriptors that the channel may push                                         |
 //! | `dma_done_valid`     | in  | 1     | a report is on show                                                           |
 //! | `dma_done`           | in  | 64    | it                                                                            |
-//! | `dma_take`           | out | 1     | it is taken                                                                   |
+//! | `dma_done_take`      | out | 1     | it is taken                                                                   |
 //!
-//! Latency: reads answer after [`abi::csr::Space::read_latency`] cycles, in order. Throughput: one request per cycle. Never stalls.
+//! Latency: reads answer after [`abi::csr::Space::read_latency`] cycles, in order. Throughput: one request per cycle. Stalls only where
+//! a descriptor's word is written before the engine has fetched the last one's, [`crate::dma_descriptors`] says how long.
 //! The read of a counter's low word keeps its high word for the next read of a high word. Reset values: the register table's.
 //! Implements: ¶67 (the hash logic is programmable), ¶69 (the host's side of the message queues).
 
@@ -81,6 +86,7 @@ use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;
 
 use crate::concat::Concat;
+use crate::descriptor_port::DescriptorPort;
 use crate::levels::Levels;
 use crate::many;
 use crate::register_file::RegisterFile;
@@ -103,18 +109,6 @@ struct Key {
     word_0: Bits<32>,
 }
 
-/// A DMA descriptor, as [`abi::dma`] lays it out.
-#[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
-struct Descriptor {
-    source: Bits<32>,
-    source_high: Bits<32>,
-    destination: Bits<32>,
-    destination_high: Bits<32>,
-    control: Bits<32>,
-    mfa: Bits<32>,
-    context: Bits<32>,
-}
-
 /// See the module's page.
 #[derive(LogicBlock)]
 pub struct Csr {
@@ -124,6 +118,7 @@ pub struct Csr {
     pub host_write: Signal<In, Bit>,
     pub host_addr: Signal<In, Bits<20>>,
     pub host_wdata: Signal<In, Bits<32>>,
+    pub host_ready: Signal<Out, Bit>,
     pub host_rvalid: Signal<Out, Bit>,
     pub host_rdata: Signal<Out, Bits<32>>,
     pub use_toeplitz: Signal<Out, Bit>,
@@ -181,13 +176,16 @@ pub struct Csr {
     pub error_pending: Signal<Out, Bit>,
     pub ring: Vec<Signal<In, Bit>>,
     pub rung: Vec<Signal<Out, Bit>>,
-    pub dma_comes: Signal<Out, Bit>,
     pub dma_push: Signal<Out, Bit>,
-    pub dma_descriptor: Signal<Out, Bits<224>>,
+    pub dma_take: Signal<In, Bit>,
+    pub dma_word: Signal<In, Bits<3>>,
+    pub dma_word_data: Signal<Out, Bits<32>>,
+    pub dma_grant: Signal<In, Bit>,
+    pub dma_refused: Signal<Out, Bit>,
     pub dma_room: Signal<In, Bits<5>>,
     pub dma_done_valid: Signal<In, Bit>,
     pub dma_done: Signal<In, Bits<64>>,
-    pub dma_take: Signal<Out, Bit>,
+    pub dma_done_take: Signal<Out, Bit>,
     registers: RegisterFile<20>,
     // The request on show, and where it goes if not to a register.
     writing: Signal<Local, Bit>,
@@ -215,11 +213,7 @@ pub struct Csr {
     key_words: Signal<Local, Key>,
     out_levels: Levels,
     in_levels: Vec<Levels>,
-    descriptor: Signal<Local, Descriptor>,
-    pushes: DFF<Bit>,
-    announced: DFF<Bit>,
-    push_context: DFF<Bits<32>>,
-    room_left: Signal<Local, Bits<5>>,
+    descriptor: DescriptorPort<20>,
     // Reads: who is asked, and what has answered so far.
     page_word: DFF<Bits<32>>,
     asked_reta: DFF<Bit>,
@@ -286,12 +280,6 @@ impl Csr {
             "OUT_BASE high",
             "OUT_FRAME_SIZE",
             "OUT_FRAMES",
-            "DMA_SOURCE",
-            "DMA_SOURCE high",
-            "DMA_DESTINATION",
-            "DMA_DESTINATION high",
-            "DMA_CONTROL",
-            "DMA_MFA",
             "MSIX_CONTROL",
             "MODERATION",
         ];
@@ -325,6 +313,7 @@ impl Csr {
                 ring: many(n),
                 rung: many(n),
                 registers: RegisterFile::new(&csr::HOST, n, &derived),
+                descriptor: DescriptorPort::new(host::DMA_SOURCE.offset),
                 error_bit: many(10),
                 rung_bit: many(n),
                 in_levels: many(n),
@@ -341,19 +330,19 @@ impl Csr {
                 pending_place: Constant::new((host::MSIX_PENDING.offset as u64 >> 3).to_bits()),
                 _processors: n,
             },
-            clock, reset, host_valid, host_write, host_addr, host_wdata, host_rvalid, host_rdata, use_toeplitz,
-            fragment_addresses, chunk_bits, hash_fields, key, flood_arp, flood_nd, default_processor, max_frame,
-            max_payload, max_read, pcie_id, dma_timeout, window_open, out_base, out_base_high, out_size, out_frames,
-            msix_enable, msix_mask, moderation_time, moderation_count, reta_write, reta_index, reta_wdata, reta_rdata,
-            total_index, total, table_index, table_wdata, window_write, window_read, window_rdata, msix_write,
-            msix_rdata, msix_pending, take_inbound, post_inbound, take_outbound, free_outbound, page, mfa, taken_mfa,
-            out_free_level, out_post_level, out_posted, host_irq, refused_mfa, error_pending, dma_comes, dma_push, dma_descriptor,
-            dma_room, dma_done_valid, dma_done, dma_take, writing, reading, word_place, in_pages, at_mask, at_inbound,
-            at_outbound, in_reta, in_totals, in_windows, in_msix, in_pending, outbound_mask, outbound_posted,
-            error_word, refused, rung_word, report_context, key_words, out_levels, descriptor, pushes, announced, push_context,
-            room_left, page_word, asked_reta, asked_totals, asked_high, asked_windows, asked_msix, asked_taken, fast,
-            fast_valid, total_kept, from_totals, from_high, from_windows, from_msix, from_taken, high_kept,
-            answer_valid, answer
+            clock, reset, host_valid, host_write, host_addr, host_wdata, host_ready, host_rvalid, host_rdata,
+            use_toeplitz, fragment_addresses, chunk_bits, hash_fields, key, flood_arp, flood_nd, default_processor,
+            max_frame, max_payload, max_read, pcie_id, dma_timeout, window_open, out_base, out_base_high, out_size,
+            out_frames, msix_enable, msix_mask, moderation_time, moderation_count, reta_write, reta_index, reta_wdata,
+            reta_rdata, total_index, total, table_index, table_wdata, window_write, window_read, window_rdata,
+            msix_write, msix_rdata, msix_pending, take_inbound, post_inbound, take_outbound, free_outbound, page, mfa,
+            taken_mfa, out_free_level, out_post_level, out_posted, host_irq, refused_mfa, error_pending, dma_push,
+            dma_take, dma_word, dma_word_data, dma_grant, dma_refused, dma_room, dma_done_valid, dma_done,
+            dma_done_take, writing, reading, word_place, in_pages, at_mask, at_inbound, at_outbound, in_reta, in_totals,
+            in_windows, in_msix, in_pending, outbound_mask, outbound_posted, error_word, refused, rung_word,
+            report_context, key_words, out_levels, page_word, asked_reta, asked_totals, asked_high, asked_windows,
+            asked_msix, asked_taken, fast, fast_valid, total_kept, from_totals, from_high, from_windows, from_msix,
+            from_taken, high_kept, answer_valid, answer
         }
     }
 }
@@ -373,20 +362,7 @@ impl Logic for Csr {
             asked_high
         );
         dff_setup!(self, clock, asked_windows, asked_msix, asked_taken, fast, fast_valid, total_kept, from_totals);
-        dff_setup!(
-            self,
-            clock,
-            pushes,
-            announced,
-            push_context,
-            from_high,
-            from_windows,
-            from_msix,
-            from_taken,
-            high_kept,
-            answer_valid,
-            answer
-        );
+        dff_setup!(self, clock, from_high, from_windows, from_msix, from_taken, high_kept, answer_valid, answer);
         self.registers.clock.next = self.clock.val();
         self.registers.reset.next = self.reset.val();
         self.registers.valid.next = self.host_valid.val();
@@ -394,7 +370,8 @@ impl Logic for Csr {
         self.registers.addr.next = self.host_addr.val();
         self.registers.wdata.next = self.host_wdata.val();
         self.registers.also.next = 0.into();
-        self.registers.hold.next = false;
+        self.registers.hold.next = self.descriptor.hold.val();
+        self.host_ready.next = self.registers.ready.val();
 
         // Stored registers.
         self.use_toeplitz.next = self.registers.value[0].val().get_bit(0);
@@ -425,35 +402,32 @@ impl Logic for Csr {
         self.out_base_high.next = self.registers.value[20].val();
         self.out_size.next = self.registers.value[21].val().get_bits::<5>(0);
         self.out_frames.next = self.registers.value[22].val().get_bits::<11>(0);
-        self.msix_enable.next = self.registers.value[29].val().get_bit(0);
-        self.msix_mask.next = self.registers.value[29].val().get_bit(1);
-        self.moderation_time.next = self.registers.value[30].val().get_bits::<16>(0);
-        self.moderation_count.next = self.registers.value[30].val().get_bits::<8>(16);
+        self.msix_enable.next = self.registers.value[23].val().get_bit(0);
+        self.msix_mask.next = self.registers.value[23].val().get_bit(1);
+        self.moderation_time.next = self.registers.value[24].val().get_bits::<16>(0);
+        self.moderation_count.next = self.registers.value[24].val().get_bits::<8>(16);
 
         // The host's DMA channel.
-        self.descriptor.next.source = self.registers.value[23].val();
-        self.descriptor.next.source_high = self.registers.value[24].val();
-        self.descriptor.next.destination = self.registers.value[25].val();
-        self.descriptor.next.destination_high = self.registers.value[26].val();
-        self.descriptor.next.control = self.registers.value[27].val();
-        self.descriptor.next.mfa = self.registers.value[28].val();
-        // Pushed a cycle after the last word's write, before a write behind it can change the others. Its room is gone already.
-        self.room_left.next = self.dma_room.val();
-        if self.announced.q.val() {
-            self.room_left.next = self.dma_room.val() - 1;
-        }
-        self.pushes.d.next = self.registers.wrote[4].val() & !self.reset.val();
-        self.dma_comes.next = self.registers.wrote[4].val() & self.room_left.val().any() & !self.reset.val();
-        self.announced.d.next = self.dma_comes.val();
-        self.push_context.d.next = self.registers.data.val();
-        self.descriptor.next.context = self.push_context.q.val();
-        self.dma_descriptor.next = self.descriptor.val().into();
-        self.dma_push.next = self.pushes.q.val();
-        self.dma_take.next = self.registers.read[5].val();
+        self.descriptor.clock.next = self.clock.val();
+        self.descriptor.reset.next = self.reset.val();
+        self.descriptor.addr.next = self.host_addr.val();
+        self.descriptor.held.next = self.descriptor.hold.val();
+        self.descriptor.asked.next = self.registers.asked.val();
+        self.descriptor.writes.next = self.registers.writes.val();
+        self.descriptor.place.next = self.registers.place.val();
+        self.descriptor.data.next = self.registers.data.val();
+        self.descriptor.room.next = self.dma_room.val();
+        self.descriptor.take.next = self.dma_take.val();
+        self.descriptor.word.next = self.dma_word.val();
+        self.descriptor.grant.next = self.dma_grant.val();
+        self.dma_push.next = self.descriptor.push.val();
+        self.dma_word_data.next = self.descriptor.word_data.val();
+        self.dma_refused.next = self.descriptor.refused.val();
+        self.dma_done_take.next = self.registers.read[5].val();
         if self.registers.read[5].val() & self.dma_done_valid.val() {
             self.report_context.d.next = self.dma_done.val().get_bits::<32>(32);
         }
-        self.registers.driven[4].next = bit_cast::<32, 5>(self.room_left.val());
+        self.registers.driven[4].next = bit_cast::<32, 5>(self.descriptor.room_left.val());
         self.registers.driven[5].next = self.empty.val();
         if self.dma_done_valid.val() {
             self.registers.driven[5].next = self.dma_done.val().get_bits::<32>(0);
@@ -614,6 +588,7 @@ impl Logic for Csr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::descriptor_port;
     use crate::emit::emit;
 
     /// One clock cycle with a request: (write, offset, data); the answer on show in it.
@@ -634,7 +609,7 @@ mod tests {
     fn dut() -> Csr {
         let mut dut = Csr::new("n2w64".parse().unwrap());
         dut.reset.next = true;
-        for _ in 0..3 {
+        for _ in 0..descriptor_port::RESET_CYCLES {
             cycle(&mut dut, None);
         }
         dut.reset.next = false;
@@ -697,23 +672,40 @@ mod tests {
     }
 
     #[test]
-    fn a_descriptor_is_pushed_by_one_burst_of_seven_words() {
+    fn a_descriptor_is_pushed_by_one_burst_of_seven_words_and_the_next_waits_for_its_words() {
         let mut dut = dut();
         dut.dma_room.next = 9.into();
-        for (k, word) in [0x1000, 1, 0x0200_0000, 0, 0x10_0040, 0x80, 0x77].into_iter().enumerate() {
+        let words = [0x1000, 1, 0x0200_0000, 0, 0x10_0040, 0x80, 0x77];
+        for (k, word) in words.into_iter().enumerate() {
             assert!(!dut.dma_push.val());
             cycle(&mut dut, Some((true, host::DMA_SOURCE.offset + 4 * k as u32, word)));
         }
         cycle(&mut dut, Some((false, host::DMA_PUSH.offset, 0)));
         assert!(dut.dma_push.val());
-        let descriptor = dut.dma_descriptor.val();
-        assert_eq!(descriptor.get_bits::<64>(0).to_u64(), 0x1_0000_1000);
-        assert_eq!(descriptor.get_bits::<64>(64).to_u64(), 0x0200_0000);
-        assert_eq!(descriptor.get_bits::<32>(128).to_u64(), 0x10_0040);
-        assert_eq!(descriptor.get_bits::<64>(160).to_u64(), 0x77_0000_0080);
+        cycle(&mut dut, Some((true, host::DMA_SOURCE.offset, 0x2000)));
         let room = (0..4).find_map(|_| cycle(&mut dut, None)).expect("an answer");
         assert_eq!(room, 8, "a read right behind the push");
-        assert!(!dut.dma_push.val());
+        assert!(!dut.host_ready.val());
+        dut.dma_take.next = true;
+        for (k, word) in words.into_iter().enumerate() {
+            dut.dma_word.next = (k as u64).to_bits();
+            dut.dma_grant.next = k == 6;
+            cycle(&mut dut, None);
+            assert_eq!(dut.dma_word_data.val().to_u64(), u64::from(word));
+        }
+        dut.dma_take.next = false;
+        dut.dma_grant.next = false;
+        cycle(&mut dut, None);
+        assert!(dut.host_ready.val() && !dut.dma_push.val());
+    }
+
+    #[test]
+    fn a_descriptor_without_room_is_refused() {
+        let mut dut = dut();
+        cycle(&mut dut, Some((true, host::DMA_PUSH.offset, 1)));
+        assert!(dut.dma_refused.val());
+        cycle(&mut dut, None);
+        assert!(!dut.dma_refused.val() && !dut.dma_push.val());
     }
 
     #[test]

@@ -12,11 +12,11 @@
 //! | `max_payload`     | in  | 2     | maximum payload size: 128 bytes << it, at most 512                                    |
 //! | `max_read`        | in  | 3     | maximum read request size: 128 bytes << it, at most 4,096                             |
 //! | `timeout`         | in  | 32    | cycles a read may take, up to about half as many more; 0 for ever                           |
-//! | `push_c`          | in  | 1     | channel c hands in a descriptor; held until it is granted or refused                  |
-//! | `push_data_c`     | in  | 224   | it, stable as long as `push_c`                                                        |
-//! | `host_comes`      | in  | 1     | the host (the last channel) pushes in the next cycle, and has room for it             |
-//! | `push_grant_c`    | out | 1     | it is taken in this cycle; the host's in the cycle of its push                        |
-//! | `push_refused_c`  | out | 1     | it is refused in this cycle, as the channel has no room                               |
+//! | `push_c`          | in  | 1     | channel c has a descriptor, and room for it; until it is granted                      |
+//! | `push_take_c`     | out | 1     | a word of it is fetched                                                               |
+//! | `push_word`       | out | 3     | which one, in order                                                                   |
+//! | `push_data_c`     | in  | 32    | one cycle later: the word                                                             |
+//! | `push_grant_c`    | out | 1     | the last word is fetched: the descriptor is taken                                     |
 //! | `room_c`          | out | 5     | descriptors that the channel may push; reset value 16                                 |
 //! | `done_valid_c`    | out | 1     | a completion entry is on show; reset value 0                                          |
 //! | `done_data_c`     | out | 64    | it, see [`abi::dma::Completion`]                                                      |
@@ -103,10 +103,10 @@ pub struct Dma<const W: usize, const KEEP: usize> {
     pub max_read: Signal<In, Bits<3>>,
     pub timeout: Signal<In, Bits<32>>,
     pub push: Vec<Signal<In, Bit>>,
-    pub push_data: Vec<Signal<In, Bits<224>>>,
-    pub host_comes: Signal<In, Bit>,
+    pub push_take: Vec<Signal<Out, Bit>>,
+    pub push_word: Signal<Out, Bits<3>>,
+    pub push_data: Vec<Signal<In, Bits<32>>>,
     pub push_grant: Vec<Signal<Out, Bit>>,
-    pub push_refused: Vec<Signal<Out, Bit>>,
     pub room: Vec<Signal<Out, Bits<5>>>,
     pub done_valid: Vec<Signal<Out, Bit>>,
     pub done_data: Vec<Signal<Out, Bits<64>>>,
@@ -178,9 +178,9 @@ impl<const W: usize, const KEEP: usize> Dma<W, KEEP> {
         block! {
             Self {
                 push: many(channels),
+                push_take: many(channels),
                 push_data: many(channels),
                 push_grant: many(channels),
-                push_refused: many(channels),
                 room: many(channels),
                 done_valid: many(channels),
                 done_data: many(channels),
@@ -193,7 +193,7 @@ impl<const W: usize, const KEEP: usize> Dma<W, KEEP> {
                 reports: DmaReports::new(channels),
                 _channels: channels,
             },
-            clock, reset, host_comes, requester, max_payload, max_read, timeout, window_write, window_read, window_index,
+            clock, reset, push_word, requester, max_payload, max_read, timeout, window_write, window_read, window_index,
             window_wdata, window_rdata, mrd_theader, mrd_tvalid, mrd_tready, mwr_tdata, mwr_theader, mwr_tvalid,
             mwr_tlast, mwr_tready, cpl_tdata, cpl_theader, cpl_tvalid, cpl_tlast, cpl_tready, read_valid,
             read_processor, read_address, read_grant, read_data, fill_valid, fill_processor, fill_address, fill_data,
@@ -209,7 +209,7 @@ impl<const W: usize, const KEEP: usize> Logic for Dma<W, KEEP> {
     fn update(&mut self) {
         self.descriptors.clock.next = self.clock.val();
         self.descriptors.reset.next = self.reset.val();
-        self.descriptors.host_comes.next = self.host_comes.val();
+        self.push_word.next = self.descriptors.push_word.val();
         self.windows.clock.next = self.clock.val();
         self.windows.reset.next = self.reset.val();
         self.start.clock.next = self.clock.val();
@@ -235,10 +235,9 @@ impl<const W: usize, const KEEP: usize> Logic for Dma<W, KEEP> {
             self.channels[c].reset.next = self.reset.val();
             self.descriptors.push[c].next = self.push[c].val();
             self.descriptors.push_data[c].next = self.push_data[c].val();
-            self.descriptors.room[c].next = self.channels[c].room.val();
             self.descriptors.position[c].next = self.channels[c].push_position.val();
             self.push_grant[c].next = self.descriptors.push_grant[c].val();
-            self.push_refused[c].next = self.descriptors.push_refused[c].val();
+            self.push_take[c].next = self.descriptors.push_take[c].val();
             self.room[c].next = self.channels[c].room.val();
             self.channels[c].push.next = self.descriptors.push_grant[c].val();
 

@@ -146,7 +146,6 @@ pub struct DmaStart {
     entry: Signal<Local, Prepared>,
     host: Constant<Bits<5>>,
     processors: Constant<Bits<5>>,
-    no_flags: Constant<Bits<32>>,
     status_refused: Constant<Bits<4>>,
     status_invalid: Constant<Bits<4>>,
     _channels: usize,
@@ -173,7 +172,6 @@ impl DmaStart {
                 fenced: many(channels),
                 host: Constant::new((processors as u64).to_bits()),
                 processors: Constant::new((processors as u64).to_bits()),
-                no_flags: Constant::new((!(control::FLAGS | ((1 << control::LENGTH_BITS) - 1)) as u64).to_bits()),
                 status_refused: number(Status::Refused),
                 status_invalid: number(Status::Invalid),
                 _channels: channels,
@@ -249,7 +247,6 @@ impl Logic for DmaStart {
         self.bad_word.d.next = (self.reads_host.val() & self.writes_host.val())
             | !self.length.val().any()
             | (self.length.val().get_bit(16) & self.length.val().get_bits::<16>(0).any())
-            | (self.word.q.val() & self.no_flags.val()).any()
             | (self.posts.val()
                 & (self.more.val()
                     | (self.of_host.q.val() & !self.reads_host.val())
@@ -475,8 +472,6 @@ mod tests {
         let card = |at: u64| at >> 28 == 0 && at >> 24 < PROCESSORS as u64 && (at & 0xFF_FFFF) + length <= 1 << 24;
         let host = |at: u64| u128::from(at) + u128::from(length) <= 1 << 64;
         let sound = (1..=65536).contains(&length)
-            && control >> 17 & 7 == 0
-            && control >> 25 == 0
             && !(from_host && to_host)
             && (if from_host { host(source) } else { card(source) })
             && (if to_host { host(destination) } else { card(destination) })

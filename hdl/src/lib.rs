@@ -31,6 +31,7 @@ pub mod csr;
 pub mod cycle_counter;
 pub mod delay;
 pub mod delay_line;
+pub mod descriptor_port;
 pub mod dispatch;
 pub mod dma;
 pub mod dma_channel;

@@ -29,9 +29,9 @@
 //! | `mem_rdata_i`        | in  | W     | the line asked for [`MEMORY_LATENCY`] cycles ago                              |
 //!
 //! Latency: [`RECEIVE_LATENCY`] cycles from `receive_valid_i` to `mem_valid_i`, [`WRITE_LATENCY`] from a grant; [`READ_LATENCY`] from a
-//! reader's grant to its data. Throughput: one access per memory and cycle, one per client and cycle. A grant comes in the cycle of the request if the turn is
-//! the client's already, else a cycle later; a client that goes on asking waits at most for one access of every other client, and for
-//! received frames.
+//! reader's grant to its data. Throughput: one access per memory and cycle, one per client and cycle. A grant comes in the cycle of the
+//! request if the turn is the client's already, else a cycle later; a client that goes on asking waits at most for one access of every
+//! other client, and for received frames.
 
 use rust_hdl_core::prelude::*;
 use rust_hdl_widgets::prelude::*;

@@ -1,18 +1,20 @@
-//! Carries the messages of all processors to their receivers, one a cycle: the senders go round.
+//! Carries the messages of all processors to their receivers, a word a cycle: the senders go round.
 //!
 //! | port        | dir | width | meaning                                                                    |
 //! |-------------|-----|-------|----------------------------------------------------------------------------|
-//! | `send_i`    | in  | 1     | processor i sends `message_of_i` to `target_i`; all stay until it is done      |
-//! | `target_i`  | in  | 16    | bit j: to processor j; one bit                                              |
-//! | `message_of_i` | in | 128  | {kind, address, length, context}, 32 bits each, kind lowest                |
+//! | `send_i`    | in  | 1     | processor i sends a message to `target_i`; both stay until it is done      |
+//! | `target_i`  | in  | 16    | bit j: to processor j; one bit                                             |
+//! | `fetch_word` | out | 2    | the word of it that is fetched, 0 to 3 in order                            |
+//! | `word_of_i` | in  | 32    | one cycle later: processor i's word                                        |
 //! | `done_i`    | out | 1     | it is handed over, or refused; reset value 0                               |
 //! | `refused`   | out | 1     | a cycle later: it was refused; reset value 0                               |
-//! | `put`       | out | 16    | bit j: processor j gets `message`; reset value 0                           |
+//! | `put`       | out | 16    | bit j: processor j gets `data`; reset value 0                              |
 //! | `sender`    | out | 4     | from whom                                                                  |
-//! | `message`   | out | 128   | the message                                                                |
-//! | `full_j`    | in  | 1     | in the cycle of its `put`: processor j's ring of that sender is full       |
+//! | `word`      | out | 2     | which word it is                                                           |
+//! | `data`      | out | 32    | the word                                                                   |
+//! | `full_j`    | in  | 1     | with the `put` of the last word: processor j's ring of that sender is full |
 //!
-//! Latency: a message is handed over a cycle or more behind `send_i`. Throughput: one message per cycle, one per sender every second cycle.
+//! Latency: a message is handed over [`LATENCY`] cycles behind `send_i` or more. Throughput: one message per four cycles.
 //! Implements: ¶66.2 (messages from other processors).
 
 use rust_hdl_core::prelude::*;
@@ -21,6 +23,9 @@ use rust_hdl_widgets::prelude::*;
 use crate::arbiter::Arbiter;
 use crate::many;
 
+/// Cycles from `send_i` to the `put` of the last word: choose, fetch, three more words.
+pub const LATENCY: usize = 5;
+
 /// See the module's page.
 #[derive(LogicBlock)]
 pub struct MessageBus {
@@ -28,18 +33,26 @@ pub struct MessageBus {
     pub reset: Signal<In, Bit>,
     pub send: Vec<Signal<In, Bit>>,
     pub target: Vec<Signal<In, Bits<16>>>,
-    pub message_of: Vec<Signal<In, Bits<128>>>,
+    pub fetch_word: Signal<Out, Bits<2>>,
+    pub word_of: Vec<Signal<In, Bits<32>>>,
     pub done: Vec<Signal<Out, Bit>>,
     pub refused: Signal<Out, Bit>,
     pub put: Signal<Out, Bits<16>>,
     pub sender: Signal<Out, Bits<4>>,
-    pub message: Signal<Out, Bits<128>>,
+    pub word: Signal<Out, Bits<2>>,
+    pub data: Signal<Out, Bits<32>>,
     pub full: Vec<Signal<In, Bit>>,
-    // A grant is registered, so who sees it is still asking.
     arbiter: Arbiter,
-    granted: Vec<DFF<Bit>>,
-    granted_target: Vec<Signal<Local, Bits<16>>>,
-    granted_message: Vec<Signal<Local, Bits<128>>>,
+    /// Whose words are fetched.
+    chosen: Vec<DFF<Bit>>,
+    fetches: DFF<Bit>,
+    fetched_word: DFF<Bits<2>>,
+    chooses: Signal<Local, Bit>,
+    /// Whose word comes, as it was asked for a cycle ago.
+    comes_from: Vec<DFF<Bit>>,
+    coming_word: DFF<Bits<2>>,
+    coming_target: Vec<Signal<Local, Bits<16>>>,
+    coming_data: Vec<Signal<Local, Bits<32>>>,
     any_full: Signal<Local, Bit>,
     was_full: DFF<Bit>,
     _processors: usize,
@@ -52,16 +65,18 @@ impl MessageBus {
             Self {
                 send: many(processors),
                 target: many(processors),
-                message_of: many(processors),
+                word_of: many(processors),
                 done: many(processors),
                 full: many(processors),
                 arbiter: Arbiter::new(processors),
-                granted: many(processors),
-                granted_target: many(processors),
-                granted_message: many(processors),
+                chosen: many(processors),
+                comes_from: many(processors),
+                coming_target: many(processors),
+                coming_data: many(processors),
                 _processors: processors,
             },
-            clock, reset, refused, put, sender, message, any_full, was_full
+            clock, reset, fetch_word, refused, put, sender, word, data, fetches, fetched_word, chooses, coming_word,
+            any_full, was_full
         }
     }
 }
@@ -69,28 +84,49 @@ impl MessageBus {
 impl Logic for MessageBus {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, was_full);
+        dff_setup!(self, clock, fetches, fetched_word, coming_word, was_full);
         self.arbiter.clock.next = self.clock.val();
         self.arbiter.reset.next = self.reset.val();
-        self.arbiter.advance.next = self.arbiter.any.val();
+        self.chooses.next = !self.fetches.q.val() | self.fetched_word.q.val().all();
+        self.arbiter.advance.next = self.chooses.val() & self.arbiter.any.val();
+        self.fetched_word.d.next = self.fetched_word.q.val() + 1;
+        if self.chooses.val() {
+            self.fetches.d.next = self.arbiter.any.val();
+            self.fetched_word.d.next = 0.into();
+        }
+        if self.reset.val() {
+            self.fetches.d.next = false;
+        }
+        self.fetch_word.next = self.fetched_word.q.val();
+        self.coming_word.d.next = self.fetched_word.q.val();
+        self.word.next = self.coming_word.q.val();
         self.put.next = 0.into();
         self.sender.next = 0.into();
-        self.message.next = 0.into();
+        self.data.next = 0.into();
         self.any_full.next = false;
         for i in 0..self._processors {
-            self.arbiter.request[i].next = self.send[i].val() & !self.granted[i].q.val();
-            self.granted[i].clock.next = self.clock.val();
-            self.granted[i].d.next = self.arbiter.grant[i].val() & !self.reset.val();
-            self.done[i].next = self.granted[i].q.val();
-            self.granted_target[i].next = 0.into();
-            self.granted_message[i].next = 0.into();
-            if self.granted[i].q.val() {
-                self.granted_target[i].next = self.target[i].val();
-                self.granted_message[i].next = self.message_of[i].val();
+            // Who is done is still asking.
+            self.arbiter.request[i].next = self.send[i].val() & !self.chosen[i].q.val() & !self.comes_from[i].q.val();
+            self.chosen[i].clock.next = self.clock.val();
+            self.chosen[i].d.next = self.chosen[i].q.val();
+            if self.chooses.val() {
+                self.chosen[i].d.next = self.arbiter.grant[i].val();
+            }
+            if self.reset.val() {
+                self.chosen[i].d.next = false;
+            }
+            self.comes_from[i].clock.next = self.clock.val();
+            self.comes_from[i].d.next = self.chosen[i].q.val() & !self.reset.val();
+            self.done[i].next = self.comes_from[i].q.val() & self.coming_word.q.val().all();
+            self.coming_target[i].next = 0.into();
+            self.coming_data[i].next = 0.into();
+            if self.comes_from[i].q.val() {
+                self.coming_target[i].next = self.target[i].val();
+                self.coming_data[i].next = self.word_of[i].val();
                 self.sender.next = i.to_bits();
             }
-            self.put.next = self.put.val() | self.granted_target[i].val();
-            self.message.next = self.message.val() | self.granted_message[i].val();
+            self.put.next = self.put.val() | self.coming_target[i].val();
+            self.data.next = self.data.val() | self.coming_data[i].val();
             self.any_full.next = self.any_full.val() | self.full[i].val();
         }
         self.was_full.d.next = self.any_full.val() & !self.reset.val();
@@ -113,21 +149,22 @@ mod tests {
         let mut random = Random::seeded(11);
         // Target and number of what each sends, and since when.
         let mut sending: [Option<(u64, u64, u64)>; N] = [None; N];
-        let (mut sent, mut refused, mut was_full) = ([0; N], 0, false);
-        for cycle in 0..4000u64 {
+        let (mut sent, mut refused, mut was_full, mut words) = ([0; N], 0, false, vec![]);
+        let mut asked = 0;
+        for cycle in 0..16_000u64 {
             dut.reset.next = cycle == 0;
             for (i, sending) in sending.iter_mut().enumerate() {
                 // At first all of them always.
-                if cycle > 0 && sending.is_none() && (cycle < 500 || random.below(4) == 0) {
-                    *sending = Some((random.below(N as u64), random.below(1 << 60), cycle));
+                if cycle > 0 && sending.is_none() && (cycle < 2000 || random.below(16) == 0) {
+                    *sending = Some((random.below(N as u64), random.below(1 << 28), cycle));
                 }
                 dut.send[i].next = sending.is_some();
                 let (target, number, _) = sending.unwrap_or_default();
                 dut.target[i].next = (1u64 << target).to_bits();
-                let low = bit_cast::<128, 64>(number.to_bits());
-                dut.message_of[i].next = low | (low << 64);
+                dut.word_of[i].next = (number << 2 | asked).to_bits();
             }
-            let full = random.below(4) == 0;
+            assert!(simulate(&mut dut, 10));
+            let full = random.below(4) == 0 && dut.word.val() == 3;
             for (j, port) in dut.full.iter_mut().enumerate() {
                 port.next = full && dut.put.val().get_bit(j);
             }
@@ -137,17 +174,22 @@ mod tests {
             assert_eq!(dut.refused.val(), was_full);
             was_full = (0..N).any(|j| dut.full[j].val());
             refused += u64::from(dut.refused.val());
+            if dut.put.val().any() {
+                words.push((dut.put.val().to_u64(), dut.sender.val().index(), dut.data.val().to_u64()));
+                assert_eq!(dut.word.val().to_u64(), words.len() as u64 - 1);
+            }
             let done: Vec<usize> = (0..N).filter(|i| dut.done[*i].val()).collect();
             assert!(done.len() < 2);
-            assert_eq!(done.is_empty(), dut.put.val() == 0);
+            assert_eq!(!done.is_empty(), words.len() == 4);
             for i in done {
                 let (target, number, since) = sending[i].take().expect("a sender that asks");
-                assert_eq!((dut.put.val().to_u64(), dut.sender.val().index()), (1 << target, i));
-                let low = bit_cast::<128, 64>(number.to_bits());
-                assert_eq!(dut.message.val(), low | (low << 64));
-                assert!(cycle - since <= N as u64, "{i} waited {} cycles", cycle - since);
+                let expected: Vec<_> = (0..4).map(|k| (1 << target, i, number << 2 | k)).collect();
+                assert_eq!(std::mem::take(&mut words), expected);
+                let waited = cycle - since;
+                assert!((LATENCY as u64..=4 * N as u64 + 4).contains(&waited), "{i} waited {waited} cycles");
                 sent[i] += 1;
             }
+            asked = dut.fetch_word.val().to_u64();
             dut.clock.next = true.into();
             assert!(simulate(&mut dut, 10));
         }

@@ -59,6 +59,7 @@ use crate::concat::Concat;
 use crate::core_port::CorePort;
 use crate::csr::{self, Csr};
 use crate::cycle_counter::CycleCounter;
+use crate::descriptor_port;
 use crate::dispatch::{self, Dispatch};
 use crate::dma::{self, Dma};
 use crate::emit::{EmitError, Emitted, emit};
@@ -83,6 +84,7 @@ use crate::verdict_queue::{self, VerdictQueue};
 /// Every block that fills or clears a memory in reset has the time for it.
 const _: () = assert!(RESET_CYCLES >= reta::RESET_CYCLES && RESET_CYCLES >= stats::RESET_CYCLES);
 const _: () = assert!(RESET_CYCLES >= dma::RESET_CYCLES && RESET_CYCLES >= msix::RESET_CYCLES);
+const _: () = assert!(RESET_CYCLES >= descriptor_port::RESET_CYCLES);
 
 /// The register file waits as long for its answers as those take.
 const _: () = assert!(
@@ -412,17 +414,20 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
             self.message_queue[i].reset.next = self.reset.val();
             self.message_queue[i].take.next = self.core_port[i].take.val();
             self.message_queue[i].take_ring.next = self.core_port[i].take_ring.val();
-            self.core_port[i].taken_message.next = self.message_queue[i].taken.val();
+            self.message_queue[i].word.next = self.core_port[i].read_word.val();
+            self.core_port[i].taken_word.next = self.message_queue[i].word_data.val();
             self.core_port[i].taken_valid.next = self.message_queue[i].taken_valid.val();
             self.core_port[i].pending.next = self.message_queue[i].pending.val();
             self.message_bus.send[i].next = self.core_port[i].sends.val();
             self.message_bus.target[i].next = self.core_port[i].send_to.val();
-            self.message_bus.message_of[i].next = self.core_port[i].message.val();
+            self.core_port[i].fetch_word.next = self.message_bus.fetch_word.val();
+            self.message_bus.word_of[i].next = self.core_port[i].message_word.val();
             self.core_port[i].send_done.next = self.message_bus.done[i].val();
             self.core_port[i].send_refused.next = self.message_bus.refused.val();
             self.message_queue[i].put.next = self.message_bus.put.val().get_bit(i);
             self.message_queue[i].sender.next = self.message_bus.sender.val();
-            self.message_queue[i].message.next = self.message_bus.message.val();
+            self.message_queue[i].put_word.next = self.message_bus.word.val();
+            self.message_queue[i].put_data.next = self.message_bus.data.val();
             self.message_bus.full[i].next = self.message_queue[i].refused.val();
             for j in 0..self._processors {
                 self.core_port[j].sent_level[i].next = self.message_queue[i].level[j].val();
@@ -510,19 +515,22 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.csr.window_rdata.next = self.dma.window_rdata.val();
         for i in 0..self._processors {
             self.dma.push[i].next = self.core_port[i].dma_push.val();
-            self.dma.push_data[i].next = self.core_port[i].dma_descriptor.val();
-            self.dma.done_take[i].next = self.core_port[i].dma_take.val();
+            self.dma.push_data[i].next = self.core_port[i].dma_word_data.val();
+            self.dma.done_take[i].next = self.core_port[i].dma_done_take.val();
             self.core_port[i].dma_grant.next = self.dma.push_grant[i].val();
-            self.core_port[i].dma_full.next = self.dma.push_refused[i].val();
+            self.core_port[i].dma_take.next = self.dma.push_take[i].val();
+            self.core_port[i].dma_word.next = self.dma.push_word.val();
             self.core_port[i].dma_room.next = self.dma.room[i].val();
             self.core_port[i].dma_done_valid.next = self.dma.done_valid[i].val();
             self.core_port[i].dma_done.next = self.dma.done_data[i].val();
             // The host's channel is the last one.
-            self.dma.host_comes.next = self.csr.dma_comes.val();
             self.dma.push[i + 1].next = self.csr.dma_push.val();
-            self.dma.push_data[i + 1].next = self.csr.dma_descriptor.val();
-            self.dma.done_take[i + 1].next = self.csr.dma_take.val();
-            self.csr.error[6].next = self.dma.push_refused[i + 1].val();
+            self.dma.push_data[i + 1].next = self.csr.dma_word_data.val();
+            self.dma.done_take[i + 1].next = self.csr.dma_done_take.val();
+            self.csr.dma_grant.next = self.dma.push_grant[i + 1].val();
+            self.csr.dma_take.next = self.dma.push_take[i + 1].val();
+            self.csr.dma_word.next = self.dma.push_word.val();
+            self.csr.error[6].next = self.csr.dma_refused.val();
             self.csr.dma_room.next = self.dma.room[i + 1].val();
             self.csr.dma_done_valid.next = self.dma.done_valid[i + 1].val();
             self.csr.dma_done.next = self.dma.done_data[i + 1].val();
@@ -576,6 +584,7 @@ impl<const W: usize, const KEEP: usize, const CHUNK: usize, const WINDOW: usize>
         self.completer.request_tvalid.next = self.tlp_ingress.request_tvalid.val();
         self.completer.request_tlast.next = self.tlp_ingress.request_tlast.val();
         self.tlp_ingress.request_tready.next = self.completer.request_tready.val();
+        self.completer.reg_ready.next = self.csr.host_ready.val();
         self.completer.reg_rvalid.next = self.csr.host_rvalid.val();
         self.completer.reg_rdata.next = self.csr.host_rdata.val();
         self.memory.writer_valid[2].next = self.completer.write_valid.val();

@@ -3,7 +3,7 @@
 //! | port             | dir | width | meaning                                                                 |
 //! |------------------|-----|-------|-------------------------------------------------------------------------|
 //! | `access_valid`   | in  | 1     | access registers                                                        |
-//! | `access_ready`   | out | 1     | it is taken; reset value 1                                              |
+//! | `access_ready`   | out | 1     | it is taken; a register; reset value 1                                  |
 //! | `access_write`   | in  | 1     | write them                                                              |
 //! | `access_address` | in  | 18    | DW of the first one                                                     |
 //! | `access_count`   | in  | 6     | how many: 1 to 32, of a write at most W/32                              |
@@ -14,7 +14,8 @@
 //! | `reg_write`      | out | 1     | to write                                                                |
 //! | `reg_addr`       | out | 20    | byte offset, a multiple of 4                                            |
 //! | `reg_wdata`      | out | 32    | what to write                                                           |
-//! | `reg_rvalid`     | in  | 1     | answer to the read [`READ_LATENCY`] cycles ago                          |
+//! | `reg_ready`      | in  | 1     | the request is taken                                                    |
+//! | `reg_rvalid`     | in  | 1     | answer to the read that was taken [`READ_LATENCY`] cycles ago           |
 //! | `reg_rdata`      | in  | 32    | what it read                                                            |
 //! | `beat_valid`     | out | 1     | a beat of an access that read, W/32 DWs but for the last; reset value 0 |
 //! | `beat_data`      | out | W     | its DWs, the first in the lowest lanes; zero above the last; not reset  |
@@ -64,12 +65,21 @@ pub struct RegisterMaster<const W: usize> {
     pub reg_write: Signal<Out, Bit>,
     pub reg_addr: Signal<Out, Bits<20>>,
     pub reg_wdata: Signal<Out, Bits<32>>,
+    pub reg_ready: Signal<In, Bit>,
     pub reg_rvalid: Signal<In, Bit>,
     pub reg_rdata: Signal<In, Bits<32>>,
     pub beat_valid: Signal<Out, Bit>,
     pub beat_data: Signal<Out, Bits<W>>,
     pub beat_take: Signal<In, Bit>,
     pub partial: Signal<Out, Bit>,
+    // An access that was taken while the one under way was not done.
+    waits: DFF<Bit>,
+    next_write: DFF<Bit>,
+    next_address: DFF<Bits<18>>,
+    next_count: DFF<Bits<6>>,
+    next_head: DFF<Bits<4>>,
+    next_tail: DFF<Bits<4>>,
+    next_data: DFF<Bits<W>>,
     // The access under way.
     left: DFF<Bits<6>>,
     writes: DFF<Bit>,
@@ -79,6 +89,8 @@ pub struct RegisterMaster<const W: usize> {
     data: DFF<Bits<W>>,
     /// Some are left, and the last is.
     active: DFF<Bit>,
+    /// The request is not taken yet.
+    stalls: Signal<Local, Bit>,
     issue: Signal<Local, Bit>,
     final_dw: DFF<Bit>,
     takes: Signal<Local, Bit>,
@@ -117,8 +129,9 @@ impl<const W: usize> Default for RegisterMaster<W> {
                 _stages: READ_LATENCY + 1,
             },
             clock, reset, access_valid, access_ready, access_write, access_address, access_count, access_head,
-            access_tail, access_data, reg_valid, reg_write, reg_addr, reg_wdata, reg_rvalid, reg_rdata, beat_valid,
-            beat_data, beat_take, partial, left, writes, address, head, tail, data, active, issue, final_dw, takes,
+            access_tail, access_data, reg_valid, reg_write, reg_addr, reg_wdata, reg_ready, reg_rvalid, reg_rdata,
+            beat_valid, beat_data, beat_take, partial, waits, next_write, next_address, next_count, next_head,
+            next_tail, next_data, left, writes, address, head, tail, data, active, stalls, issue, final_dw, takes,
             enables, space, valid, write, addr, wdata, partly, ends_here, lane, lane_bit, gathered, below, full, beats
         }
     }
@@ -127,15 +140,26 @@ impl<const W: usize> Default for RegisterMaster<W> {
 impl<const W: usize> Logic for RegisterMaster<W> {
     #[hdl_gen]
     fn update(&mut self) {
+        dff_setup!(self, clock, waits, next_write, next_address, next_count, next_head, next_tail, next_data);
         dff_setup!(self, clock, left, active, final_dw, writes, address, head, tail, data, space);
         dff_setup!(self, clock, valid, write, addr, wdata, partly, lane, gathered, full);
         self.beats.clock.next = self.clock.val();
         self.beats.reset.next = self.reset.val();
 
         // One register.
-        self.issue.next = self.active.q.val() & (self.writes.q.val() | self.space.q.val());
+        self.stalls.next = self.valid.q.val() & !self.reg_ready.val();
+        self.issue.next = self.active.q.val() & (self.writes.q.val() | self.space.q.val()) & !self.stalls.val();
         self.takes.next = !self.active.q.val() | (self.issue.val() & self.final_dw.q.val());
-        self.access_ready.next = self.takes.val();
+        self.access_ready.next = !self.waits.q.val();
+        self.waits.d.next = !self.takes.val() & (self.waits.q.val() | self.access_valid.val());
+        if !self.waits.q.val() {
+            self.next_write.d.next = self.access_write.val();
+            self.next_address.d.next = self.access_address.val();
+            self.next_count.d.next = self.access_count.val();
+            self.next_head.d.next = self.access_head.val();
+            self.next_tail.d.next = self.access_tail.val();
+            self.next_data.d.next = self.access_data.val();
+        }
         self.enables.next = self.head.q.val();
         if self.final_dw.q.val() {
             self.enables.next = self.head.q.val() & self.tail.q.val();
@@ -156,6 +180,16 @@ impl<const W: usize> Logic for RegisterMaster<W> {
             self.head.d.next = self.access_head.val();
             self.tail.d.next = self.access_tail.val();
             self.data.d.next = self.access_data.val();
+            if self.waits.q.val() {
+                self.active.d.next = true;
+                self.left.d.next = self.next_count.q.val();
+                self.final_dw.d.next = self.next_count.q.val() == 1;
+                self.writes.d.next = self.next_write.q.val();
+                self.address.d.next = self.next_address.q.val();
+                self.head.d.next = self.next_head.q.val();
+                self.tail.d.next = self.next_tail.q.val();
+                self.data.d.next = self.next_data.q.val();
+            }
         }
         self.valid.d.next = self.issue.val() & (!self.writes.q.val() | self.enables.val().all()) & !self.reset.val();
         self.partly.d.next = self.issue.val()
@@ -163,9 +197,13 @@ impl<const W: usize> Logic for RegisterMaster<W> {
             & self.enables.val().any()
             & !self.enables.val().all()
             & !self.reset.val();
-        self.write.d.next = self.writes.q.val();
-        self.addr.d.next = self.address.q.val();
-        self.wdata.d.next = self.data.q.val().get_bits::<32>(0);
+        if self.stalls.val() {
+            self.valid.d.next = !self.reset.val();
+        } else {
+            self.write.d.next = self.writes.q.val();
+            self.addr.d.next = self.address.q.val();
+            self.wdata.d.next = self.data.q.val().get_bits::<32>(0);
+        }
         self.reg_valid.next = self.valid.q.val();
         self.reg_write.next = self.write.q.val();
         self.reg_addr.next = bit_cast::<20, 18>(self.addr.q.val()) << 2;
@@ -176,7 +214,10 @@ impl<const W: usize> Logic for RegisterMaster<W> {
         for s in 0..self._stages {
             self.ends[s].clock.next = self.clock.val();
         }
-        self.ends[0].d.next = self.final_dw.q.val();
+        self.ends[0].d.next = self.ends[0].q.val();
+        if !self.stalls.val() {
+            self.ends[0].d.next = self.final_dw.q.val();
+        }
         for s in 1..self._stages {
             self.ends[s].d.next = self.ends[s - 1].q.val();
         }
@@ -207,6 +248,7 @@ impl<const W: usize> Logic for RegisterMaster<W> {
         self.beats.pop.next = self.beat_take.val();
 
         if self.reset.val() {
+            self.waits.d.next = false;
             self.active.d.next = false;
             self.lane.d.next = 0.into();
         }

@@ -208,8 +208,8 @@ impl<const W: usize> Default for RequestSteps<W> {
             write_head, write_tail, read_valid, read_ready, read_address, read_dws, answer_valid, answer_ready, answer,
             unsupported, busy, action, action_now, address, left, offset, bytes, head, tail, echo, data, first, last,
             is_void, refusals, arriving, accesses, writes_registers, reads_registers, writes_memory, reads_memory,
-            answers, refuses, reads, room, fits, span, arriving_span, dws, beat_dws, step, head_now, tail_now, lower, lower_bits, made, done,
-            finished
+            answers, refuses, reads, room, fits, span, arriving_span, dws, beat_dws, step, head_now, tail_now, lower,
+            lower_bits, made, done, finished
         }
     }
 }

@@ -53,6 +53,8 @@ pub struct Stats {
     /// Which of the three stages between sweep and sum hold something of this run.
     filled: DFF<Bits<3>>,
     last: Constant<Bits<8>>,
+    /// As many bits as the events of one sweep need.
+    most_events: Constant<Bits<8>>,
     places: Vec<Constant<Bits<8>>>,
     _counters: usize,
     _of_bytes: usize,
@@ -74,6 +76,7 @@ impl Stats {
                 events: many(counters),
                 pending: many(of_bytes.len()),
                 last: Constant::new((counters as u64 - 1).to_bits()),
+                most_events: Constant::new(((counters as u64 + 1).next_power_of_two() - 1).to_bits()),
                 places: of_bytes.iter().map(|place| Constant::new((*place as u64).to_bits())).collect(),
                 _counters: counters,
                 _of_bytes: of_bytes.len(),
@@ -103,7 +106,7 @@ impl Logic for Stats {
             self.events[c].clock.next = self.clock.val();
             self.happened[c].clock.next = self.clock.val();
             self.happened[c].d.next = self.pulse[c].val() & !self.reset.val();
-            self.events[c].d.next = self.events[c].q.val() + self.happened[c].q.val();
+            self.events[c].d.next = (self.events[c].q.val() + self.happened[c].q.val()) & self.most_events.val();
             if self.sweep.q.val() == c.to_bits() {
                 self.picked_events.next = self.events[c].q.val();
                 self.events[c].d.next = 0.into();

@@ -47,12 +47,23 @@ pub const WRITE: u64 = 1;
 /// `request_kind`: any other non-posted request.
 pub const UNSUPPORTED: u64 = 2;
 
-/// A header and the BAR it hit.
+/// A header, the BAR it hit, and what that means.
 #[derive(LogicStruct, Debug, Copy, Clone, PartialEq, Default)]
 struct Tagged {
     header: Bits<128>,
     bar: Bits<3>,
+    /// Of a request: see [`READ`] and those behind it.
+    kind: Bits<2>,
+    is_request: Bit,
+    is_completion: Bit,
+    /// Something that is dropped without a word.
+    is_known: Bit,
+    /// By its header it has one beat.
+    is_short: Bit,
 }
+
+/// Bits of a [`Tagged`].
+const TAGGED_BITS: usize = 137;
 
 /// See the module's page.
 #[derive(LogicBlock)]
@@ -80,12 +91,15 @@ pub struct TlpIngress<const W: usize> {
     pub completion_tlast: Signal<Out, Bit>,
     pub completion_tready: Signal<In, Bit>,
     pub malformed: Signal<Out, Bit>,
-    stage: SkidBuffer<W, 131>,
-    arriving: Signal<Local, Tagged>,
-    header: Signal<Local, Bits<128>>,
+    // As it arrives.
     has_data: Signal<Local, Bit>,
     kind_of: Signal<Local, Bits<5>>,
-    is_prefix: Signal<Local, Bit>,
+    arriving_length: Signal<Local, Bits<10>>,
+    arriving: Signal<Local, Tagged>,
+    stage: SkidBuffer<W, TAGGED_BITS>,
+    // A cycle later.
+    shown: Signal<Local, Bits<TAGGED_BITS>>,
+    header: Signal<Local, Bits<128>>,
     to_request: Signal<Local, Bit>,
     to_completion: Signal<Local, Bit>,
     known: Signal<Local, Bit>,
@@ -96,7 +110,6 @@ pub struct TlpIngress<const W: usize> {
     left_now: Signal<Local, Bits<10>>,
     /// No beat is left behind the next one.
     last: DFF<Bit>,
-    length: Signal<Local, Bits<10>>,
     length_less_one: Signal<Local, Bits<10>>,
     expected_last: Signal<Local, Bit>,
     /// The TLP's last beat has been passed on, and void ones follow.
@@ -130,9 +143,9 @@ impl<const W: usize> Default for TlpIngress<W> {
             clock, reset, tlp_tdata, tlp_theader, tlp_tbar, tlp_tvalid, tlp_tlast, tlp_tready, request_tdata,
             request_theader, request_bar, request_kind, request_first, request_void, request_tvalid, request_tlast,
             request_tready, completion_tdata, completion_theader, completion_tvalid, completion_tlast,
-            completion_tready, malformed, stage, arriving, header, has_data, kind_of, is_prefix, to_request,
-            to_completion, known, in_tlp, left, left_now, last, length, length_less_one, expected_last, ended, excess, padding, moves,
-            taken, lies, bad
+            completion_tready, malformed, has_data, kind_of, arriving_length, arriving, stage, shown, header,
+            to_request, to_completion, known, in_tlp, left, left_now, last, length_less_one, expected_last, ended,
+            excess, padding, moves, taken, lies, bad
         }
     }
 }
@@ -143,34 +156,28 @@ impl<const W: usize> Logic for TlpIngress<W> {
         dff_setup!(self, clock, in_tlp, left, last, ended, excess, bad);
         self.stage.clock.next = self.clock.val();
         self.stage.reset.next = self.reset.val();
-        self.arriving.next.header = self.tlp_theader.val();
-        self.arriving.next.bar = self.tlp_tbar.val();
-        self.stage.source_data.next = self.tlp_tdata.val();
-        self.stage.source_side.next = self.arriving.val().into();
-        self.stage.source_valid.next = self.tlp_tvalid.val();
-        self.stage.source_last.next = self.tlp_tlast.val();
-        self.tlp_tready.next = self.stage.source_ready.val();
 
         // What it is: fmt in bits 31:29, type in 28:24.
-        self.header.next = self.stage.sink_side.val().get_bits::<128>(0);
-        self.has_data.next = self.header.val().get_bit(30);
-        self.is_prefix.next = self.header.val().get_bit(31);
-        self.kind_of.next = self.header.val().get_bits::<5>(24);
-        self.to_request.next = false;
-        self.to_completion.next = false;
-        self.known.next = false;
-        self.request_kind.next = self.unsupported.val();
+        self.has_data.next = self.tlp_theader.val().get_bit(30);
+        self.kind_of.next = self.tlp_theader.val().get_bits::<5>(24);
+        self.arriving_length.next = self.tlp_theader.val().get_bits::<10>(0);
+        self.arriving.next.header = self.tlp_theader.val();
+        self.arriving.next.bar = self.tlp_tbar.val();
+        self.arriving.next.kind = self.unsupported.val();
+        self.arriving.next.is_request = false;
+        self.arriving.next.is_completion = false;
+        self.arriving.next.is_known = false;
         // Memory.
         if self.kind_of.val() == 0b00000 {
-            self.to_request.next = true;
-            self.request_kind.next = self.read.val();
+            self.arriving.next.is_request = true;
+            self.arriving.next.kind = self.read.val();
             if self.has_data.val() {
-                self.request_kind.next = self.write.val();
+                self.arriving.next.kind = self.write.val();
             }
         }
         // Locked reads have no data.
         if (self.kind_of.val() == 0b00001) & !self.has_data.val() {
-            self.to_request.next = true;
+            self.arriving.next.is_request = true;
         }
         // I/O, configuration of type 0 and 1, fetch-and-add, swap, compare-and-swap, deferrable write (trusted configuration once).
         if (self.kind_of.val() == 0b00010)
@@ -180,44 +187,58 @@ impl<const W: usize> Logic for TlpIngress<W> {
             | (((self.kind_of.val() == 0b01100) | (self.kind_of.val() == 0b01101) | (self.kind_of.val() == 0b01110))
                 & self.has_data.val())
         {
-            self.to_request.next = true;
+            self.arriving.next.is_request = true;
         }
         // Completions; those of locked reads answer nothing of ours.
         if (self.kind_of.val() == 0b01010) | (self.kind_of.val() == 0b01011) {
-            self.known.next = true;
-            self.to_completion.next = !self.kind_of.val().get_bit(0);
+            self.arriving.next.is_known = true;
+            self.arriving.next.is_completion = !self.kind_of.val().get_bit(0);
         }
         // Messages.
         if self.kind_of.val().get_bits::<2>(3) == 0b10 {
-            self.known.next = true;
+            self.arriving.next.is_known = true;
         }
-        if self.is_prefix.val() {
-            self.to_request.next = false;
-            self.to_completion.next = false;
-            self.known.next = false;
+        // A prefix.
+        if self.tlp_theader.val().get_bit(31) {
+            self.arriving.next.is_request = false;
+            self.arriving.next.is_completion = false;
+            self.arriving.next.is_known = false;
         }
+        // A length of 0 means 1024 DWs.
+        self.arriving.next.is_short = !self.has_data.val()
+            | (self.arriving_length.val().any() & (self.arriving_length.val() <= self.lanes.val()));
+        self.stage.source_data.next = self.tlp_tdata.val();
+        self.stage.source_side.next = self.arriving.val().into();
+        self.stage.source_valid.next = self.tlp_tvalid.val();
+        self.stage.source_last.next = self.tlp_tlast.val();
+        self.tlp_tready.next = self.stage.source_ready.val();
 
-        // Which of its beats. A length of 0 means 1024 DWs.
-        self.length.next = self.header.val().get_bits::<10>(0);
-        self.length_less_one.next = self.length.val() - 1;
+        self.shown.next = self.stage.sink_side.val();
+        self.header.next = self.shown.val().get_bits::<128>(0);
+        self.request_kind.next = self.shown.val().get_bits::<2>(131);
+        self.to_request.next = self.shown.val().get_bit(133);
+        self.to_completion.next = self.shown.val().get_bit(134);
+        self.known.next = self.shown.val().get_bit(135);
+
+        // Which of its beats.
+        self.length_less_one.next = self.header.val().get_bits::<10>(0) - 1;
         self.left_now.next = self.left.q.val();
         if !self.in_tlp.q.val() {
             self.left_now.next = 0.into();
-            if self.has_data.val() {
+            if self.header.val().get_bit(30) {
                 self.left_now.next = self.length_less_one.val() >> self.lane_bits.val();
             }
         }
         self.expected_last.next = self.last.q.val();
         if !self.in_tlp.q.val() {
-            self.expected_last.next =
-                !self.has_data.val() | (self.length.val().any() & (self.length.val() <= self.lanes.val()));
+            self.expected_last.next = self.shown.val().get_bit(136);
         }
         self.padding.next = self.to_request.val() & self.stage.sink_last.val() & !self.expected_last.val();
 
         self.request_tvalid.next = self.stage.sink_valid.val() & self.to_request.val() & !self.excess.q.val();
         self.request_tdata.next = self.stage.sink_data.val();
         self.request_theader.next = self.header.val();
-        self.request_bar.next = self.stage.sink_side.val().get_bits::<3>(128);
+        self.request_bar.next = self.shown.val().get_bits::<3>(128);
         self.request_first.next = !self.in_tlp.q.val();
         self.request_void.next = self.ended.q.val();
         self.request_tlast.next = self.expected_last.val();

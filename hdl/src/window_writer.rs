@@ -4,7 +4,7 @@
 //! | port               | dir | width | meaning                                                         |
 //! |--------------------|-----|-------|-----------------------------------------------------------------|
 //! | `write_valid`      | in  | 1     | a beat to write                                                 |
-//! | `write_ready`      | out | 1     | it is taken; depends on `write_first` alone; reset value 1      |
+//! | `write_ready`      | out | 1     | it is taken; of what comes in, depends on `write_first` alone   |
 //! | `write_first`      | in  | 1     | first beat of a request                                         |
 //! | `write_last`       | in  | 1     | last beat of a request                                          |
 //! | `write_void`       | in  | 1     | the TLP ended before this beat: nothing of it is written        |
@@ -13,7 +13,7 @@
 //! | `write_data`       | in  | W     | payload, first DW in the lowest lanes of the first beat         |
 //! | `write_head`       | in  | 4     | byte enables of the request's first DW                          |
 //! | `write_tail`       | in  | 4     | byte enables of its last DW; all set if it is the first one too |
-//! | `drained`          | out | 1     | all that was taken has been granted, a cycle ago; reset value 1 |
+//! | `drained`          | out | 1     | a cycle ago, all that was taken had been granted; reset value 1 |
 //! | `memory_valid`     | out | 1     | write a line; goes on until it is granted; reset value 0        |
 //! | `memory_processor` | out | 4     | to which processor                                              |
 //! | `memory_address`   | out | 24    | byte address, a multiple of W/8                                 |
@@ -129,7 +129,8 @@ impl<const W: usize, const KEEP: usize> Default for WindowWriter<W, KEEP> {
             clock, reset, write_valid, write_ready, write_first, write_last, write_void, write_address, write_dws,
             write_data, write_head, write_tail, drained, memory_valid, memory_processor, memory_address, memory_data,
             memory_strobe, memory_grant, accepted, head, tail, lanes, plan, jobs, stage, waiting, data, keep, free,
-            aligner, offset, may_start, starts, oldest, newest, requests, is_drained, here, waiting_line, waits, turns, enters, behind, moves, ends
+            aligner, offset, may_start, starts, oldest, newest, requests, is_drained, here, waiting_line, waits, turns,
+            enters, behind, moves, ends
         }
     }
 }

@@ -82,6 +82,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "cycle_counter": hdl::cycle_counter::CycleCounter::default(),
         "delay": hdl::delay::Delay::<24>::new(8),
         "delay_line": hdl::delay_line::DelayLine::<24>::new(3),
+        "descriptor_port": hdl::descriptor_port::DescriptorPort::<12>::new(0xC0),
         "dispatch": hdl::dispatch::Dispatch::<64, 8>::new(4),
         "dma": hdl::dma::Dma::<64, 8>::new(4),
         "dma_channel": hdl::dma_channel::DmaChannel::default(),

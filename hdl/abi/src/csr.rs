@@ -157,10 +157,6 @@ impl Register {
         Self::new(offset, Access::ReadWrite, Hardware::Reads, reset)
     }
 
-    const fn write_only(offset: u32) -> Self {
-        Self::new(offset, Access::WriteOnly, Hardware::Reads, Reset::Value(0))
-    }
-
     const fn driven(offset: u32, access: Access, reset: Reset) -> Self {
         Self::new(offset, access, Hardware::Drives, reset)
     }

@@ -92,7 +92,7 @@ enum Access {
     Write(u32, u32),
 }
 
-/// Chances in eight: a beat is there, a completion is taken, a memory grants.
+/// Chances in eight: a beat is there, a completion or a register request is taken, a memory grants.
 #[derive(Clone, Copy)]
 struct Pace(u32, u32, u32);
 
@@ -160,6 +160,7 @@ fn run<const W: usize, const KEEP: usize>(requests: &[Request], open: u64, pace:
             dut.request_tdata.next = from_bytes(&bytes);
         }
         dut.tlp_tready.next = random.draw(8) < pace.1;
+        dut.reg_ready.next = random.draw(8) < pace.1;
         let (write_grants, read_grants) = (random.draw(8) < pace.2, random.draw(8) < pace.2);
         let answer = registers.pop_front().flatten();
         dut.reg_rvalid.next = answer.is_some();
@@ -179,7 +180,7 @@ fn run<const W: usize, const KEEP: usize>(requests: &[Request], open: u64, pace:
             }
         }
         let mut given = None;
-        if dut.reg_valid.val() {
+        if dut.reg_valid.val() && dut.reg_ready.val() {
             let address = dut.reg_addr.val().to_u64() as u32;
             out.lines_before.push(out.lines.len());
             if dut.reg_write.val() {

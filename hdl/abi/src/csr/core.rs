@@ -133,11 +133,11 @@ registers! {
     HOST_RING = Register::driven(0x0B4, WriteOnly, Value(0))
 
     "Source of the next DMA descriptor: a host address, or a card address (processor in bits 27:24)."
-    DMA_SOURCE = Register::write_only(0x0C0).wide()
+    DMA_SOURCE = Register::memory(0x0C0, WriteOnly, Value(0)).wide()
     "Destination of the next DMA descriptor, likewise."
-    DMA_DESTINATION = Register::write_only(0x0C8).wide()
+    DMA_DESTINATION = Register::memory(0x0C8, WriteOnly, Value(0)).wide()
     "Length and flags of the next DMA descriptor."
-    DMA_CONTROL = Register::write_only(0x0D0); dma_control {
+    DMA_CONTROL = Register::memory(0x0D0, WriteOnly, Value(0)); dma_control {
         "Bytes, 1 to 65536." LENGTH: 0, 17;
         "1: the source is in host memory." SOURCE_HOST: 20, 1;
         "1: the destination is in host memory." DESTINATION_HOST: 21, 1;
@@ -146,7 +146,7 @@ registers! {
         "1: start when all earlier descriptors of this channel have been reported." FENCE: 24, 1;
     }
     "The MFA that a descriptor with POST posts."
-    DMA_MFA = Register::write_only(0x0D4)
+    DMA_MFA = Register::memory(0x0D4, WriteOnly, Value(0))
     "Write: gives the descriptor to the engine; the value is its context. Read: how many more fit; one counts until its report is taken."
     DMA_PUSH = Register::driven(0x0D8, WriteToPush, Value(16))
     "Takes the oldest report of this channel, or 0xFFFFFFFF if there is none."
@@ -172,11 +172,11 @@ registers! {
         "One bit for each sender." SENDERS: 0, 16;
     }
     "Second word of the next message to send."
-    MESSAGE_ADDRESS = Register::write_only(0x110)
+    MESSAGE_ADDRESS = Register::memory(0x110, WriteOnly, Value(0))
     "Third word of the next message to send."
-    MESSAGE_LENGTH = Register::write_only(0x114)
+    MESSAGE_LENGTH = Register::memory(0x114, WriteOnly, Value(0))
     "Fourth word of the next message to send."
-    MESSAGE_CONTEXT = Register::write_only(0x118)
+    MESSAGE_CONTEXT = Register::memory(0x118, WriteOnly, Value(0))
     "Second word of the message last taken."
     TAKEN_ADDRESS = Register::read_only(0x120, Value(0))
     "Third word of the message last taken."

@@ -5,7 +5,7 @@
 use super::{Access, Register, Reset, registers};
 use crate::limits::{KEY_BYTES, MAX_FRAME, MAX_PROCESSORS, RETA_ENTRIES};
 use crate::receive::EMPTY;
-use Access::{PopAndPush, ReadOnly, ReadToPop, ReadWrite, WriteOneToClear, WriteToPush};
+use Access::{PopAndPush, ReadOnly, ReadToPop, ReadWrite, WriteOneToClear, WriteOnly, WriteToPush};
 use Reset::{Derived, Value, Values};
 
 /// `ID`: "PNTH".
@@ -220,11 +220,11 @@ registers! {
     }
 
     "Source of the next DMA descriptor: a host address, or a card address (processor in bits 27:24, as in BAR2)."
-    DMA_SOURCE = Register::write_only(0x1_00C0).wide()
+    DMA_SOURCE = Register::memory(0x1_00C0, WriteOnly, Value(0)).wide()
     "Destination of the next DMA descriptor, likewise."
-    DMA_DESTINATION = Register::write_only(0x1_00C8).wide()
+    DMA_DESTINATION = Register::memory(0x1_00C8, WriteOnly, Value(0)).wide()
     "Length and flags of the next DMA descriptor."
-    DMA_CONTROL = Register::write_only(0x1_00D0); dma_control {
+    DMA_CONTROL = Register::memory(0x1_00D0, WriteOnly, Value(0)); dma_control {
         "Bytes, 1 to 65536." LENGTH: 0, 17;
         "1: the source is in host memory." SOURCE_HOST: 20, 1;
         "1: the destination is in host memory." DESTINATION_HOST: 21, 1;
@@ -233,7 +233,7 @@ registers! {
         "1: start when all earlier descriptors of this channel have been reported." FENCE: 24, 1;
     }
     "The MFA that a descriptor with POST posts, kind bits included."
-    DMA_MFA = Register::write_only(0x1_00D4)
+    DMA_MFA = Register::memory(0x1_00D4, WriteOnly, Value(0))
     "Write: gives the descriptor to the engine; the value is its context. Read: how many more fit; one counts until its report is taken."
     DMA_PUSH = Register::driven(0x1_00D8, WriteToPush, Value(16))
     "Takes the oldest report of the host's channel, or 0xFFFFFFFF if there is none."
