@@ -59,7 +59,7 @@ pub enum Mode {
     Poll,
     /// Interrupts while the load is low, polling while it is high.
     Adaptive {
-        /// So many rounds in a row used up their budget: poll.
+        /// So many rounds, each within [`Config::poll_period`] of the one before, used up their budget: poll.
         full: u32,
         /// So many polls in a row found nothing: let it interrupt again.
         empty: u32,
@@ -136,6 +136,8 @@ struct Service {
     /// Rounds in a row that speak for the other mode.
     streak: u32,
     empty_streak: u32,
+    /// When the last round ended.
+    last: u64,
     served: Served,
 }
 
@@ -143,6 +145,8 @@ struct Service {
 #[derive(Debug)]
 pub(super) struct Sources {
     services: [Service; 6],
+    /// Rounds that are further apart than this are not in a row.
+    pause: u64,
 }
 
 impl Sources {
@@ -154,9 +158,10 @@ impl Sources {
             in_thread: false,
             streak: 0,
             empty_streak: 0,
+            last: 0,
             served: Served::default(),
         };
-        let mut sources = Self { services: [service; 6] };
+        let mut sources = Self { services: [service; 6], pause: config.poll_period };
         sources.services[Source::Host as usize].installed = false;
         for source in [Source::Timer, Source::Error] {
             sources.services[source as usize].policy = Policy::default();
@@ -232,8 +237,13 @@ impl Sources {
     }
 
     /// Counts a round that handled so many items, and decides between interrupts and polling.
-    pub fn after_round(&mut self, source: Source, items: u32) {
+    pub fn after_round(&mut self, source: Source, items: u32, now: u64) {
         let service = &mut self.services[source as usize];
+        if now.saturating_sub(service.last) > self.pause && !service.polled {
+            service.streak = 0;
+            service.empty_streak = 0;
+        }
+        service.last = now;
         let full = items >= service.policy.budget;
         service.served.rounds += 1;
         service.served.items += u64::from(items);

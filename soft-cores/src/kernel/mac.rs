@@ -95,6 +95,11 @@ impl Mac {
         }
     }
 
+    /// The card has what starts at this address.
+    pub fn has(&self, address: u32) -> bool {
+        self.given.contains(&address) || self.sending.iter().any(|&(sending, _)| sending == address)
+    }
+
     fn has_room(&mut self, platform: &impl Platform) -> bool {
         if self.room == 0 {
             self.room = platform.read(csr::RX_FREE.offset).min(self.depth);

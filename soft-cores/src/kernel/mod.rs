@@ -136,6 +136,8 @@ impl<P: Platform + 'static> Kernel<P> {
     /// Runs threads, and idles when there is none to run. Called once, on the context that the processor started on.
     pub fn run(&self) -> ! {
         self.platform.interrupts(true);
+        // The threads that were made before.
+        self.critical(|| ());
         loop {
             self.critical(|| {
                 // Nobody is ready, and only an interrupt or a poll changes that. An interrupt that comes here ends the wait, and

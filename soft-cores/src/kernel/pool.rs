@@ -32,6 +32,8 @@ pub enum FreeError {
     Foreign,
     /// The block is free already.
     Double,
+    /// The card has it: to receive a frame in, or a frame that starts with it is being sent.
+    Lent,
 }
 
 /// The blocks of a pool.
@@ -54,7 +56,7 @@ pub struct Usage {
     pub most: u32,
     /// Requests that found no block.
     pub exhausted: u64,
-    /// Blocks that were given back when they were free.
+    /// Blocks that were given back when they were free, or lent to the card.
     pub double: u64,
 }
 
@@ -140,6 +142,13 @@ impl Pools {
         self.pools.get_mut(id.0).ok_or(AllocError::NoSuchPool)?.take()
     }
 
+    fn refuse_lent(&mut self, address: u32) -> FreeError {
+        if let Some(pool) = self.pools.iter_mut().find(|pool| pool.block(address).is_some()) {
+            pool.usage.double += 1;
+        }
+        FreeError::Lent
+    }
+
     pub fn give_back(&mut self, address: u32) -> Result<(), FreeError> {
         let found = self.pools.iter_mut().find_map(|pool| pool.block(address).map(|block| (pool, block)));
         match found {
@@ -182,7 +191,10 @@ impl<P: Platform + 'static> Kernel<P> {
     /// # Errors
     /// It is not one that was given out. This is counted, and nothing else happens.
     pub fn free(&self, address: u32) -> Result<(), FreeError> {
-        self.critical(|| self.pools.borrow_mut().give_back(address))
+        self.critical(|| {
+            let mut pools = self.pools.borrow_mut();
+            if self.mac.borrow().has(address) { Err(pools.refuse_lent(address)) } else { pools.give_back(address) }
+        })
     }
 
     /// How a pool is used.

@@ -241,7 +241,7 @@ impl<P: Platform + 'static> Kernel<P> {
             if source != Source::Error {
                 self.platform.write(csr::IRQ_STATUS.offset, source.causes());
             }
-            self.sources.borrow_mut().after_round(source, items);
+            self.sources.borrow_mut().after_round(source, items, self.platform.now());
             self.update_mask();
         });
         items >= budget
