@@ -53,6 +53,21 @@ impl Counters {
     }
 }
 
+/// What the card has refused, by the register that counts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// Receive buffers.
+    pub buffers: u64,
+    /// Frames to send.
+    pub frames: u64,
+    /// Message frames towards the host.
+    pub mfas: u64,
+    /// DMA descriptors.
+    pub descriptors: u64,
+    /// Messages to other processors.
+    pub messages: u64,
+}
+
 /// Counters, and the level that the clock runs for.
 #[derive(Debug)]
 pub(super) struct Account {

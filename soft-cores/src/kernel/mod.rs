@@ -5,9 +5,9 @@
 //! | [`startup`] | looks at what the processor finds, and refuses what is wrong |
 //! | [`thread`], [`scheduler`] | threads of three priorities: made, entered, blocked, ended; who runs |
 //! | [`sync`] | mutexes and counting semaphores, with timeouts |
-//! | [`timer`], [`deadlines`] | timers on the one compare register |
+//! | [`timer`], `deadlines` | timers on the one compare register |
 //! | [`pool`] | blocks of the processor's memory |
-//! | [`interrupt`], [`service`] | causes to their handlers; interrupts or polling, at interrupt level or in a thread |
+//! | [`interrupt`], `service` | causes to their handlers; interrupts or polling, at interrupt level or in a thread |
 //! | [`message`], [`busy`] | messages between processors, and which of them to ask |
 //! | [`mac`], [`dma`] | the drivers of the Ethernet port and of the DMA channel |
 //! | [`account`] | what was counted, and where the time went |

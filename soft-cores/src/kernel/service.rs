@@ -11,7 +11,7 @@ use core::cell::{Cell, RefCell};
 use abi::csr::core as csr;
 
 use super::Kernel;
-use super::account::Level;
+use super::account::{Level, Refused};
 use super::deadlines::Target;
 use super::handler::Handler;
 use super::interrupt::{ALL_CAUSES, Place, Policy, PolicyError, Source, Sources};
@@ -22,21 +22,6 @@ use super::startup::StartError;
 use super::thread::SpawnError;
 use super::timer::next_tick;
 use crate::platform::{Event, Platform};
-
-/// What the card has refused, by the register that counts it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Refused {
-    /// Receive buffers.
-    pub buffers: u64,
-    /// Frames to send.
-    pub frames: u64,
-    /// Message frames towards the host.
-    pub mfas: u64,
-    /// DMA descriptors.
-    pub descriptors: u64,
-    /// Messages to other processors.
-    pub messages: u64,
-}
 
 /// Who handles what, and the thread for what is not handled at interrupt level.
 pub(super) struct Services<P: Platform> {
@@ -205,9 +190,8 @@ impl<P: Platform + 'static> Kernel<P> {
     }
 
     fn poll_at(&self, cycle: u64) {
-        if !self.services.poll_is_due.replace(true) {
-            self.set_deadline(cycle, Target::Poll);
-        }
+        self.services.poll_is_due.set(true);
+        self.set_deadline(cycle, Target::Poll);
     }
 
     fn serve_causes(&self, pending: u32) {
@@ -301,7 +285,7 @@ impl<P: Platform + 'static> Kernel<P> {
         if self.services.mask.replace(mask) != mask {
             self.platform.write(csr::IRQ_MASK.offset, mask);
         }
-        if self.is_polling() {
+        if !self.services.poll_is_due.get() && self.is_polling() {
             self.poll_at(self.platform.now().saturating_add(self.config.poll_period));
         }
     }

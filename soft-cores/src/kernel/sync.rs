@@ -111,7 +111,7 @@ impl<P: Platform + 'static> Kernel<P> {
         })
     }
 
-    /// Takes a mutex. A high priority thread gets it if it is free.
+    /// Takes a mutex. A high priority thread gets it if it is free, and keeps it beyond its return if it does not give it back.
     ///
     /// # Errors
     /// The caller did not get it.

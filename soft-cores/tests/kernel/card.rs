@@ -245,7 +245,7 @@ impl Card {
     }
 
     fn refuse(&mut self, which: usize) {
-        self.refused[which] = self.refused[which] + 1 & 0xFFFF;
+        self.refused[which] = (self.refused[which] + 1) & 0xFFFF;
         self.error = true;
     }
 

@@ -201,7 +201,7 @@ fn row_66_2_and_66_8_nothing_is_lost_and_nothing_is_done_twice_in_any_mode() {
             native.card(|card| {
                 card.plan(frame, World::Frame(60, number));
                 card.plan(rest, World::Message(from, Kind::Notice as u32, number));
-                card.plan(rest + 7, World::Host(number << 2 | 1 + number % 2));
+                card.plan(rest + 7, World::Host(number << 2 | (1 + number % 2)));
             });
         }
         machine.run();
