@@ -11,6 +11,7 @@
 //!   pending before it returns.
 //! - **Contexts.** [`switch`](Platform::switch) is called with interrupts disabled and comes back with interrupts disabled,
 //!   whoever switched back. A new context starts with interrupts disabled.
+//! - **Time.** [`now`](Platform::now) is one value, also where an interrupt comes between the reads of `TIME`'s two words.
 //! - **Allocation.** The global allocator is safe against interrupts: it disables them, or the machine has none.
 
 use alloc::boxed::Box;
