@@ -49,7 +49,7 @@ fn what_firmware_will_share_depends_on_nothing() {
 }
 
 #[test]
-fn only_the_bridge_has_unsafe_code() {
+fn only_the_bridge_and_the_stacks_of_a_test_have_unsafe_code() {
     fn rust_files(folder: &std::path::Path, files: &mut Vec<std::path::PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -77,6 +77,7 @@ fn only_the_bridge_has_unsafe_code() {
                 .any(|l| !l.trim_start().starts_with("//") && l.contains(&keyword))
         })
         .collect();
-    let bridge = root.join("cosim/src/bridge.rs");
-    assert_eq!(with, [&bridge]);
+    // C++, and a stack that is left from anywhere on it.
+    let allowed = ["cosim/src/bridge.rs", "soft-cores/tests/kernel/machine.rs"].map(|file| root.join(file));
+    assert_eq!(with, allowed.iter().collect::<Vec<_>>());
 }

@@ -156,17 +156,13 @@ impl<P: Platform + 'static> Kernel<P> {
     /// The caller is no thread, or in a critical section.
     pub fn yield_now(&self) -> Result<(), CannotWait> {
         self.exclusive(|were_enabled| {
-            let mut scheduler = self.scheduler.borrow_mut();
-            let high = scheduler.current_thread().is_some_and(|thread| thread.priority == Priority::High);
-            if high && were_enabled {
+            let priority = self.scheduler.borrow().current_thread().map(|thread| thread.priority);
+            if were_enabled && priority == Some(Priority::High) {
                 return Ok(());
             }
-            drop(scheduler);
             self.who_may_wait(were_enabled)?;
-            scheduler = self.scheduler.borrow_mut();
-            let from = scheduler.current_context();
-            scheduler.put_back(false);
-            drop(scheduler);
+            let from = self.scheduler.borrow().current_context();
+            self.scheduler.borrow_mut().put_back(false);
             self.go_on(from);
             Ok(())
         })

@@ -85,6 +85,30 @@ fn row_66_3_a_mutex_is_passed_on_when_its_owner_ends() {
 }
 
 #[test]
+fn a_semaphore_that_keeps_no_units_hands_them_to_who_waits() {
+    let mut machine = free_machine();
+    let semaphore = machine.kernel.semaphore(7, 0);
+    let log = Log::default();
+    let waits = log.clone();
+    machine
+        .kernel
+        .spawn(Priority::Normal, move |kernel| {
+            for until in [10, 50] {
+                let result = kernel.take(semaphore, Wait::Until(until));
+                waits.note(format!("{result:?} at {}", kernel.platform().now()));
+            }
+        })
+        .unwrap();
+    let gives = log.clone();
+    on_host(&machine, move |kernel, _| gives.note(format!("{:?}", kernel.give(semaphore))));
+    for cycle in [20, 60] {
+        ring(&machine, cycle, 0);
+    }
+    assert_eq!(machine.run(), End::Asleep);
+    assert_eq!(log.text(), "Err(TimedOut) at 10, Ok(()), Ok(()) at 20, Err(Full)");
+}
+
+#[test]
 fn what_another_kernel_made_is_no_object() {
     let (one, mut other) = (machine(1, Default::default()), machine(1, Default::default()));
     let (mutex, semaphore) = (one.kernel.mutex(), one.kernel.semaphore(1, 1));
