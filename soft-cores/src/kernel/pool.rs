@@ -215,7 +215,7 @@ mod tests {
     const SHAPE: Shape = Shape { bytes: 100, blocks: 3, alignment: 64 };
 
     #[test]
-    fn blocks_are_aligned_apart_and_inside() {
+    fn row_66_3_blocks_are_aligned_apart_and_inside() {
         let mut pools = Pools::new(70..128 + 3 * 128);
         let pool = pools.add(SHAPE).unwrap();
         let blocks: Vec<_> = (0..3).map(|_| pools.take(pool).unwrap()).collect();
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_given_out_is_not_taken_back() {
+    fn row_66_3_what_was_not_given_out_is_not_taken_back() {
         let mut pools = Pools::new(0..10_000);
         let (first, second) = (pools.add(SHAPE).unwrap(), pools.add(SHAPE).unwrap());
         let (a, b) = (pools.take(first).unwrap(), pools.take(second).unwrap());
