@@ -140,7 +140,7 @@ impl<P: Platform + 'static> Kernel<P> {
             let Some((deadline, target)) = due else { break };
             handled += 1;
             match target {
-                Target::Thread(id) => self.time_out(id, deadline),
+                Target::Thread(id) => self.wake(id, Wake::TimedOut),
                 Target::Timer(id) => self.fire(id, deadline, now),
                 Target::Poll => self.poll_by_timer(deadline.cycle, now),
                 Target::Backlog => self.retry_backlog(),
@@ -149,13 +149,6 @@ impl<P: Platform + 'static> Kernel<P> {
         // COMPARE before the acknowledge, or the old time would raise the cause again.
         self.deadlines.borrow_mut().arm(&self.platform);
         handled as u32
-    }
-
-    fn time_out(&self, id: ThreadId, deadline: Deadline) {
-        let waits = self.scheduler.borrow().thread(id).is_some_and(|thread| thread.deadline == Some(deadline));
-        if waits {
-            self.wake(id, Wake::TimedOut);
-        }
     }
 
     fn fire(&self, id: TimerId, deadline: Deadline, now: u64) {

@@ -126,7 +126,9 @@ fn row_66_3_timers_wake_threads_and_semaphores_and_are_bounded() {
     assert_eq!(machine.kernel.every(1, 0, Action::Resume(thread)), Err(TimerError::NoPeriod));
     assert_eq!(machine.run(), End::Asleep);
     // Those that were due once make room.
-    assert!(machine.kernel.at(300, Action::Resume(thread)).is_ok());
+    for _ in 0..3 {
+        assert!(machine.kernel.at(300, Action::Resume(thread)).is_ok());
+    }
     assert_eq!(log.text(), "high at 0, unit at 20, high at 30, unit at 50, unit at 80, none until 100");
 }
 
@@ -157,4 +159,30 @@ fn timers_of_one_cycle_go_in_their_order_and_may_cancel_each_other() {
     own.set(Some(machine.kernel.call_every(50, 10, periodic).unwrap()));
     assert_eq!(machine.run(), End::Asleep);
     assert_eq!(log.text(), "first, periodic, again");
+    // One for all that was due at 50, one for what was set then; none for what was cancelled.
+    assert_eq!(machine.kernel.counters().interrupts, 2);
+}
+
+#[test]
+fn row_66_3_ticks_that_come_together_are_as_many_units() {
+    let mut machine = free_machine();
+    let semaphore = machine.kernel.semaphore(0, 3);
+    let units = Rc::new(Cell::new(0));
+    let count = units.clone();
+    let ticks = machine.kernel.every(100, 100, Action::Give(semaphore)).unwrap();
+    machine
+        .kernel
+        .spawn(Priority::Normal, move |kernel| {
+            for held_up in [350, 1000] {
+                kernel.critical(|| kernel.platform().work(held_up));
+                while kernel.take(semaphore, Wait::No).is_ok() {
+                    count.set(count.get() + 1);
+                }
+            }
+            assert!(kernel.cancel(ticks) && !kernel.cancel(ticks));
+        })
+        .unwrap();
+    assert_eq!(machine.run(), End::Asleep);
+    // Three of three, and of ten as many as the semaphore takes.
+    assert_eq!(units.get(), 3 + 3);
 }
