@@ -130,7 +130,8 @@ impl<P: Platform + 'static> Kernel<P> {
         deadlines.arm(&self.platform);
     }
 
-    /// Does what is due; says how much it was. What becomes due meanwhile is the next interrupt's.
+    /// Does what is due, but no more than there was at the start, so that a timer that starts another one at once leaves time
+    /// for the other causes. Says how much it was.
     pub(super) fn serve_deadlines(&self) -> u32 {
         let now = self.platform.now();
         let mut handled = 0;

@@ -12,7 +12,7 @@ use soft_cores::platform::Platform;
 
 use crate::card::Card;
 use crate::machine::{End, FREE, Machine, Setup};
-use crate::{K, Log, free_machine, machine, seeds};
+use crate::{K, Log, free_machine, machine, on_host, ring, seeds};
 
 #[test]
 fn row_66_3_timeouts_and_sleeps_end_at_their_cycle() {
@@ -144,7 +144,7 @@ fn timers_of_one_cycle_go_in_their_order_and_may_cancel_each_other() {
         .call_at(50, move |kernel: &K, _| {
             first.note("first");
             assert!(kernel.cancel(target.get().unwrap()));
-            // Due at once, but not in this interrupt.
+            // Due at once.
             let again = first.clone();
             kernel.call_at(50, move |_, _| again.note("again")).unwrap();
         })
@@ -159,8 +159,8 @@ fn timers_of_one_cycle_go_in_their_order_and_may_cancel_each_other() {
     own.set(Some(machine.kernel.call_every(50, 10, periodic).unwrap()));
     assert_eq!(machine.run(), End::Asleep);
     assert_eq!(log.text(), "first, periodic, again");
-    // One for all that was due at 50, one for what was set then; none for what was cancelled.
-    assert_eq!(machine.kernel.counters().interrupts, 2);
+    // One for all of it, and none for what was cancelled.
+    assert_eq!(machine.kernel.counters().interrupts, 1);
 }
 
 #[test]
@@ -185,4 +185,22 @@ fn row_66_3_ticks_that_come_together_are_as_many_units() {
     assert_eq!(machine.run(), End::Asleep);
     // Three of three, and of ten as many as the semaphore takes.
     assert_eq!(units.get(), 3 + 3);
+}
+
+#[test]
+fn a_timer_that_starts_another_one_at_once_forever_leaves_time_for_other_causes() {
+    fn again(kernel: &K, _: u64) {
+        kernel.call_at(0, again).unwrap();
+    }
+    let setup = Setup { limit: 20_000, ..Setup::new(1) };
+    let mut machine = Machine::new(Card::new(0, 4), setup, Config::default()).unwrap();
+    machine.kernel.call_at(1_000, again).unwrap();
+    let log = Log::default();
+    let rings = log.clone();
+    on_host(&machine, move |_, number| rings.note(format!("{number}")));
+    for number in 0..3 {
+        ring(&machine, 5_000 * u64::from(number), number);
+    }
+    machine.run();
+    assert_eq!(log.text(), "0, 1, 2");
 }
