@@ -311,3 +311,64 @@ impl<P: Platform + 'static> Kernel<P> {
         self.critical(|| self.sources.borrow().served(source))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn adaptive(full: u32, empty: u32) -> Sources {
+        let policy = Policy { mode: Mode::Adaptive { full, empty }, budget: 8, ..Policy::default() };
+        Sources::new(&Config { policy, poll_period: 100, ..Config::default() })
+    }
+
+    /// Items of rounds that follow each other; after each, `P` if the MAC is polled then and `i` if it interrupts.
+    fn modes(sources: &mut Sources, rounds: &[u32]) -> std::string::String {
+        let mode = |&items: &u32| {
+            sources.after_round(Source::Mac, items, 0);
+            if sources.is_polled(Source::Mac) { 'P' } else { 'i' }
+        };
+        rounds.iter().map(mode).collect()
+    }
+
+    #[test]
+    fn row_66_8_the_mode_changes_after_so_many_rounds_in_a_row_and_not_one_before() {
+        let mut sources = adaptive(3, 4);
+        assert_eq!(modes(&mut sources, &[8, 8, 7, 8, 8, 8]), "iiiiiP");
+        assert_eq!(modes(&mut sources, &[0, 0, 0, 1, 0, 0, 0, 0]), "PPPPPPPi");
+        assert_eq!(modes(&mut sources, &[8, 8, 9]), "iiP");
+        // A cause that is not set counts like a round that finds nothing.
+        for _ in 0..3 {
+            sources.after_silence(Source::Mac);
+            assert!(sources.is_polled(Source::Mac));
+        }
+        sources.after_silence(Source::Mac);
+        assert!(!sources.is_polled(Source::Mac));
+        let served = sources.served(Source::Mac);
+        assert_eq!((served.to_polling, served.to_interrupts, served.items), (2, 2, 73));
+    }
+
+    #[test]
+    fn rounds_that_are_far_apart_are_not_in_a_row() {
+        let mut sources = adaptive(2, 2);
+        for now in [1_000, 1_101, 1_202] {
+            sources.after_round(Source::Mac, 8, now);
+            assert!(!sources.is_polled(Source::Mac));
+        }
+        sources.after_round(Source::Mac, 8, 1_302);
+        assert!(sources.is_polled(Source::Mac));
+    }
+
+    #[test]
+    fn what_is_polled_waits_for_its_thread_or_has_no_handler_is_masked() {
+        let mut sources = Sources::new(&Config::default());
+        assert_eq!(sources.mask(), 0b0000_0110);
+        sources.set_policy(Source::Mac, Policy { mode: Mode::Poll, ..Policy::default() });
+        sources.set_in_thread(Source::Dma, true);
+        sources.install(Source::Host);
+        assert_eq!(sources.mask(), 0b0111_0000);
+        assert!(sources.polls() && sources.may_poll(Source::Mac) && !sources.may_poll(Source::Dma));
+        // One at a time.
+        sources.set_in_thread(Source::Mac, true);
+        assert!(sources.is_polled(Source::Mac) && !sources.may_poll(Source::Mac));
+    }
+}
