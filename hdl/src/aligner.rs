@@ -97,6 +97,9 @@ pub struct Aligner<const W: usize, const KEEP: usize> {
     merged_old_keep: Signal<Local, Bits<KEEP>>,
     merged_keep: Signal<Local, Bits<KEEP>>,
     beats: SkidBuffer<W, KEEP>,
+    /// The bits that a shift and a count of lines can have.
+    shifts: Constant<Bits<6>>,
+    counts: Constant<Bits<14>>,
     bits_left: Vec<Constant<Bits<10>>>,
     bits_right: Vec<Constant<Bits<10>>>,
     lanes_left: Vec<Constant<Bits<10>>>,
@@ -105,8 +108,10 @@ pub struct Aligner<const W: usize, const KEEP: usize> {
     _turns: usize,
 }
 
-impl<const W: usize, const KEEP: usize> Default for Aligner<W, KEEP> {
-    fn default() -> Self {
+impl<const W: usize, const KEEP: usize> Aligner<W, KEEP> {
+    /// For jobs of at most `lines` lines, and as many beats, whose bytes move by multiples of `grain`, a power of two.
+    pub fn new(grain: usize, lines: usize) -> Self {
+        assert!(grain.is_power_of_two() && lines < 1 << 14);
         assert!(KEEP * 8 == W && KEEP.is_power_of_two() && KEEP <= 64);
         let turns = clog2(KEEP);
         let amounts = |amount: &dyn Fn(usize) -> usize| {
@@ -116,6 +121,8 @@ impl<const W: usize, const KEEP: usize> Default for Aligner<W, KEEP> {
             Self {
                 data_by: many(turns + 1),
                 keep_by: many(turns + 1),
+                shifts: Constant::new(((KEEP - 1) as u64 & !(grain as u64 - 1)).to_bits()),
+                counts: Constant::new(((lines as u64 + 1).next_power_of_two() - 1).to_bits()),
                 bits_left: amounts(&|lanes| 8 * lanes),
                 bits_right: amounts(&|lanes| W - 8 * lanes),
                 lanes_left: amounts(&|lanes| lanes),
@@ -152,19 +159,19 @@ impl<const W: usize, const KEEP: usize> Logic for Aligner<W, KEEP> {
             self.starts.d.next = false;
             self.late.d.next = false;
             if self.needs_line.q.val() {
-                self.lines_left.d.next = self.lines_left.q.val() - 1;
+                self.lines_left.d.next = (self.lines_left.q.val() - 1) & self.counts.val();
                 self.needs_line.d.next = self.lines_left.q.val() != 1;
             }
             if !self.late.q.val() {
-                self.beats_left.d.next = self.beats_left.q.val() - 1;
+                self.beats_left.d.next = (self.beats_left.q.val() - 1) & self.counts.val();
                 self.last_beat.d.next = self.beats_left.q.val() == 2;
             }
         }
         if self.takes_job.val() {
             self.active.d.next = self.job_valid.val();
-            self.shift.d.next = self.job_shift.val();
-            self.lines_left.d.next = self.job_lines.val();
-            self.beats_left.d.next = self.job_beats.val();
+            self.shift.d.next = self.job_shift.val() & self.shifts.val();
+            self.lines_left.d.next = self.job_lines.val() & self.counts.val();
+            self.beats_left.d.next = self.job_beats.val() & self.counts.val();
             self.needs_line.d.next = true;
             self.last_beat.d.next = self.job_beats.val() == 1;
             self.late.d.next = self.job_late.val();
@@ -267,7 +274,7 @@ mod tests {
 
     /// Runs the jobs; line and beat are held back in `idle` of 8 cycles. Gives the cycles from the first beat to the last.
     fn run<const W: usize, const KEEP: usize>(jobs: &[Job], idle: u64, random: &mut Random) -> usize {
-        let mut dut = Aligner::<W, KEEP>::default();
+        let mut dut = Aligner::<W, KEEP>::new(1, 1 << 13);
         dut.connect_all();
         let mut lines: Vec<Lanes> = jobs.iter().flat_map(|j| spread(j, j.from, KEEP)).rev().collect();
         let mut expected: Vec<(Lanes, bool)> = vec![];
@@ -375,9 +382,9 @@ mod tests {
 
     #[test]
     fn it_can_be_printed_at_every_width() {
-        emit(&mut Aligner::<64, 8>::default(), "aligner").expect("64");
-        emit(&mut Aligner::<128, 16>::default(), "aligner").expect("128");
-        emit(&mut Aligner::<256, 32>::default(), "aligner").expect("256");
-        emit(&mut Aligner::<512, 64>::default(), "aligner").expect("512");
+        emit(&mut Aligner::<64, 8>::new(1, 1 << 13), "aligner").expect("64");
+        emit(&mut Aligner::<128, 16>::new(1, 1 << 13), "aligner").expect("128");
+        emit(&mut Aligner::<256, 32>::new(1, 1 << 13), "aligner").expect("256");
+        emit(&mut Aligner::<512, 64>::new(1, 1 << 13), "aligner").expect("512");
     }
 }

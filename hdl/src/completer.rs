@@ -125,6 +125,8 @@ impl<const W: usize, const KEEP: usize> Completer<W, KEEP> {
     pub fn new(processors: usize) -> Self {
         block! {
             Self {
+                // A piece of a request ends at a multiple of 128 bytes, and moves by DWs.
+                reader: MemoryStream::new(4, 128),
                 decode: RequestDecode::new(processors),
             },
             clock, reset, completer_id, open, request_tdata, request_theader, request_bar, request_kind, request_first,
@@ -132,7 +134,7 @@ impl<const W: usize, const KEEP: usize> Completer<W, KEEP> {
             tlp_tready, reg_valid, reg_write, reg_addr, reg_wdata, reg_ready, reg_rvalid, reg_rdata, write_valid,
             write_processor, write_address, write_data, write_strobe, write_grant, read_valid, read_processor,
             read_address, read_grant, read_data, unsupported, dropped, poisoned, partial, steps, registers, writer,
-            reader, sender
+            sender
         }
     }
 }

@@ -484,6 +484,8 @@ impl Logic for CorePort {
         // DMA.
         self.descriptor.clock.next = self.clock.val();
         self.descriptor.reset.next = self.reset.val();
+        self.descriptor.valid.next = self.core_valid.val();
+        self.descriptor.write.next = self.core_write.val();
         self.descriptor.addr.next = self.core_addr.val();
         self.descriptor.asked.next = self.registers.asked.val();
         self.descriptor.writes.next = self.registers.writes.val();

@@ -410,6 +410,8 @@ impl Logic for Csr {
         // The host's DMA channel.
         self.descriptor.clock.next = self.clock.val();
         self.descriptor.reset.next = self.reset.val();
+        self.descriptor.valid.next = self.host_valid.val();
+        self.descriptor.write.next = self.host_write.val();
         self.descriptor.addr.next = self.host_addr.val();
         self.descriptor.held.next = self.descriptor.hold.val();
         self.descriptor.asked.next = self.registers.asked.val();

@@ -4,13 +4,15 @@
 //!
 //! | port         | dir | width | meaning                                                                              |
 //! |--------------|-----|-------|--------------------------------------------------------------------------------------|
-//! | `addr`       | in  | A     | byte offset of the request that comes to the register file                           |
+//! | `valid`      | in  | 1     | a request comes to the register file                                                 |
+//! | `write`      | in  | 1     | it writes                                                                            |
+//! | `addr`       | in  | A     | its byte offset                                                                      |
 //! | `held`       | in  | 1     | it stays where it is                                                                 |
 //! | `asked`      | in  | 1     | the register file has a request on show                                              |
 //! | `writes`     | in  | 1     | it writes                                                                            |
 //! | `place`      | in  | A     | its byte offset                                                                      |
 //! | `data`       | in  | 32    | what it writes                                                                       |
-//! | `hold`       | out | 1     | it cannot be carried out yet: it writes a word that the engine has still to fetch    |
+//! | `hold`       | out | 1     | it cannot be carried out yet: it writes a word that the engine has still to fetch; a register, reset value 0 |
 //! | `room`       | in  | 5     | descriptors that the channel may push                                                |
 //! | `room_left`  | out | 5     | as many, without the one that waits                                                  |
 //! | `refused`    | out | 1     | the request on show pushes a descriptor for which there is no room                   |
@@ -36,6 +38,8 @@ pub const RESET_CYCLES: usize = 8;
 pub struct DescriptorPort<const A: usize> {
     pub clock: Signal<In, Clock>,
     pub reset: Signal<In, Bit>,
+    pub valid: Signal<In, Bit>,
+    pub write: Signal<In, Bit>,
     pub addr: Signal<In, Bits<A>>,
     pub held: Signal<In, Bit>,
     pub asked: Signal<In, Bit>,
@@ -53,13 +57,19 @@ pub struct DescriptorPort<const A: usize> {
     pub word_data: Signal<Out, Bits<32>>,
     /// The request on show is to one of the words.
     here: DFF<Bit>,
+    here_next: Signal<Local, Bit>,
     /// Which one.
     index: Signal<Local, Bits<3>>,
-    /// It writes it.
-    wants: Signal<Local, Bit>,
-    waits: Signal<Local, Bit>,
+    /// Of the request that will be on show.
+    index_next: Signal<Local, Bits<3>>,
+    writes_next: Signal<Local, Bit>,
+    waits: DFF<Bit>,
+    stores: Signal<Local, Bit>,
     pushes: Signal<Local, Bit>,
     pushed: DFF<Bit>,
+    pushed_next: Signal<Local, Bit>,
+    /// Words of the descriptor that waits which the engine has, as of a cycle ago.
+    fetched: DFF<Bits<3>>,
     clearing: DFF<Bits<3>>,
     kept: Memory<32, 3>,
     block: Constant<Bits<A>>,
@@ -76,8 +86,9 @@ impl<const A: usize> DescriptorPort<A> {
                 block: Constant::new((u64::from(offset) >> 5).to_bits()),
                 last: Constant::new((DESCRIPTOR_WORDS as u64 - 1).to_bits()),
             },
-            clock, reset, addr, held, asked, writes, place, data, hold, room, room_left, refused, push, take, word,
-            grant, word_data, here, index, wants, waits, pushes, pushed, clearing
+            clock, reset, valid, write, addr, held, asked, writes, place, data, hold, room, room_left, refused, push,
+            take, word, grant, word_data, here, here_next, index, index_next, writes_next, waits, stores, pushes,
+            pushed, pushed_next, fetched, clearing
         }
     }
 }
@@ -85,33 +96,45 @@ impl<const A: usize> DescriptorPort<A> {
 impl<const A: usize> Logic for DescriptorPort<A> {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, here, pushed, clearing);
+        dff_setup!(self, clock, here, waits, pushed, fetched, clearing);
         self.kept.clock.next = self.clock.val();
 
-        if !self.held.val() {
-            self.here.d.next = (self.addr.val() >> 5) == self.block.val();
-        }
+        // The request on show.
         self.index.next = self.place.val().get_bits::<3>(2);
-        self.wants.next = self.asked.val() & self.writes.val() & self.here.q.val();
-        self.waits.next = self.pushed.q.val() & !(self.take.val() & (self.index.val() < self.word.val()));
-        self.hold.next = self.wants.val() & self.waits.val();
-
-        self.pushes.next = self.wants.val() & !self.waits.val() & (self.index.val() == self.last.val());
+        self.hold.next = self.waits.q.val();
+        self.stores.next = self.asked.val() & self.writes.val() & self.here.q.val() & !self.waits.q.val();
+        self.pushes.next = self.stores.val() & (self.index.val() == self.last.val());
         self.refused.next = self.pushes.val() & !self.room.val().any();
-        if self.grant.val() {
-            self.pushed.d.next = false;
-        }
-        if self.pushes.val() & self.room.val().any() {
-            self.pushed.d.next = true;
-        }
+        self.pushed_next.next = (self.pushed.q.val() & !self.grant.val()) | (self.pushes.val() & self.room.val().any());
+        self.pushed.d.next = self.pushed_next.val();
         self.push.next = self.pushed.q.val();
+
+        // Whether the next one will have to wait.
+        self.fetched.d.next = 0.into();
+        if self.take.val() & !self.grant.val() {
+            self.fetched.d.next = self.word.val();
+        }
+        self.here_next.next = self.here.q.val();
+        self.index_next.next = self.index.val();
+        self.writes_next.next = self.asked.val() & self.writes.val();
+        if !self.held.val() {
+            self.here_next.next = (self.addr.val() >> 5) == self.block.val();
+            self.index_next.next = self.addr.val().get_bits::<3>(2);
+            self.writes_next.next = self.valid.val() & self.write.val();
+        }
+        self.here.d.next = self.here_next.val();
+        self.waits.d.next = self.here_next.val()
+            & self.writes_next.val()
+            & self.pushed_next.val()
+            & (self.index_next.val() >= self.fetched.q.val())
+            & !self.reset.val();
         self.room_left.next = self.room.val();
         if self.pushed.q.val() {
             self.room_left.next = self.room.val() - 1;
         }
 
         self.clearing.d.next = self.clearing.q.val() + 1;
-        self.kept.write_enable.next = (self.wants.val() & !self.waits.val()) | self.reset.val();
+        self.kept.write_enable.next = self.stores.val() | self.reset.val();
         self.kept.write_address.next = self.index.val();
         self.kept.write_data.next = self.data.val();
         if self.reset.val() {
@@ -160,6 +183,8 @@ mod tests {
         let mut random = Random::seeded(11);
         let (mut words, mut pushed, mut fetched) = ([0u64; 7], vec![], vec![]);
         let (mut shown, mut fetch): (Option<(u64, u64)>, Option<u64>) = (None, None);
+        // What was fetched in the two cycles before, of a descriptor that still waited.
+        let mut before = [None; 2];
         let (mut held, mut refused, mut room) = (0, 0, 16u64);
         for _ in 0..20_000 {
             let waiting = pushed.len() > fetched.len() / 7;
@@ -184,6 +209,8 @@ mod tests {
                 };
                 (offset, random.below(1 << 32))
             });
+            dut.valid.next = next.is_some();
+            dut.write.next = true;
             dut.addr.next = next.unwrap_or_default().0.to_bits();
             dut.asked.next = shown.is_some();
             dut.writes.next = true;
@@ -198,8 +225,9 @@ mod tests {
             let own = shown.filter(|(offset, _)| (0xC0..0xDC).contains(offset));
             if let Some((offset, value)) = own {
                 let index = (offset - 0xC0) as usize / 4;
-                let fetched_already = fetch.is_some_and(|word| index < word as usize);
-                assert_eq!(hold, waiting && !fetched_already, "word {index}");
+                let fetched_by = |fetch: Option<u64>| fetch.is_some_and(|word| index < word as usize);
+                assert_eq!(hold, waiting && !fetched_by(before[1]), "word {index}");
+                assert!(hold || !waiting || fetched_by(fetch), "word {index} is still to be fetched");
                 if !hold {
                     words[index] = value;
                     if index == 6 && room > 0 {
@@ -210,6 +238,7 @@ mod tests {
                 }
             }
             held += usize::from(hold);
+            before = [fetch.filter(|word| *word < 6), before[0]];
             edge(&mut dut);
             if fetch.is_some() {
                 fetched.push(dut.word_data.val().to_u64());
@@ -227,6 +256,8 @@ mod tests {
         let mut dut = dut();
         dut.asked.next = true;
         dut.writes.next = true;
+        dut.valid.next = true;
+        dut.write.next = true;
         dut.addr.next = u64::from(DMA_PUSH.offset).to_bits();
         edge(&mut dut);
         dut.place.next = u64::from(DMA_PUSH.offset).to_bits();

@@ -130,6 +130,7 @@ impl<const W: usize, const KEEP: usize> Default for DmaCopy<W, KEEP> {
         let keep = KEEP as u64;
         block! {
             Self {
+                stream: MemoryStream::new(1, 512),
                 order: Queue::with_late_pop(REQUESTS),
                 live: many(REQUESTS),
                 id: many(REQUESTS),
@@ -142,8 +143,8 @@ impl<const W: usize, const KEEP: usize> Default for DmaCopy<W, KEEP> {
             read_valid, read_processor, read_address, read_grant, read_data, tlp_tdata, tlp_theader, tlp_tvalid,
             tlp_tlast, tlp_tready, write_valid, write_processor, write_address, write_data, write_strobe, write_grant,
             probe, busy, settle_valid, settle_channel, any_match, is_busy, newest, oldest, place_free, may_take,
-            oldest_id, accepted, stream, head, maker, active, to_host, header, processor, address, writes_line, moved,
-            done, lines, places, sent, written, settles, settled, settled_channel, beat_mask
+            oldest_id, accepted, head, maker, active, to_host, header, processor, address, writes_line, moved, done,
+            lines, places, sent, written, settles, settled, settled_channel, beat_mask
         }
     }
 }

@@ -152,6 +152,8 @@ impl<const W: usize, const KEEP: usize> Default for DmaFill<W, KEEP> {
         let keep = KEEP as u64;
         block! {
             Self {
+                // A request reads at most 4,096 bytes.
+                aligner: Aligner::new(1, 4096 / KEEP + 1),
                 lane_mask: Constant::new((keep - 1).to_bits()),
                 lane_bits: Constant::new((keep - 1).to_bits()),
                 line_bytes: Constant::new(keep.to_bits()),
@@ -164,9 +166,9 @@ impl<const W: usize, const KEEP: usize> Default for DmaFill<W, KEEP> {
             error_ready, error_id, error_status, settle_valid, settle_tag, settle_lost, settle_channel, waits, waiting,
             takes, next_lane, next_place, line_end, beat_end, plan_lines, behind, starts, active, drops, lines_left,
             at_first, first_keep, last_keep, first_lanes, last_lanes, last_lane, active_id, is_short, has_line,
-            line_keep, line_taken, at_last, ends_line, goes_wrong, ready_to_start, aligner, order, heads, head,
-            at_start, address, address_now, written, done, settles, settle_ends, settles_lost, settling, status,
-            error_told, tells, told_id, told_status, wrong, wrong_id, settled, stuck
+            line_keep, line_taken, at_last, ends_line, goes_wrong, ready_to_start, order, heads, head, at_start,
+            address, address_now, written, done, settles, settle_ends, settles_lost, settling, status, error_told,
+            tells, told_id, told_status, wrong, wrong_id, settled, stuck
         }
     }
 }

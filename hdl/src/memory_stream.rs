@@ -125,6 +125,8 @@ pub struct MemoryStream<const W: usize, const KEEP: usize> {
     lines_to_move: DFF<Bits<14>>,
     line_keep: Signal<Local, Bits<KEEP>>,
     aligner: Aligner<W, KEEP>,
+    /// The bits that a count of lines can have.
+    counts: Constant<Bits<14>>,
     lane_mask: Constant<Bits<6>>,
     lane_bits: Constant<Bits<24>>,
     line_bytes: Constant<Bits<24>>,
@@ -135,13 +137,18 @@ pub struct MemoryStream<const W: usize, const KEEP: usize> {
     _lanes: usize,
 }
 
-impl<const W: usize, const KEEP: usize> Default for MemoryStream<W, KEEP> {
-    fn default() -> Self {
+impl<const W: usize, const KEEP: usize> MemoryStream<W, KEEP> {
+    /// For ranges of at most `bytes` bytes that move by multiples of `grain`, a power of two.
+    pub fn new(grain: usize, bytes: usize) -> Self {
+        // One line more than the bytes fill, if they do not begin with a line.
+        let lines = bytes.div_ceil(KEEP) + 1;
         assert!(KEEP * 8 == W && clog2(KEEP) >= 3);
         assert_eq!(READ_LATENCY, 5, "the last bit of `coming` is a literal below");
         let keep = KEEP as u64;
         block! {
             Self {
+                aligner: Aligner::new(grain, lines),
+                counts: Constant::new(((lines as u64 + 1).next_power_of_two() - 1).to_bits()),
                 lane_mask: Constant::new((keep - 1).to_bits()),
                 lane_bits: Constant::new((keep - 1).to_bits()),
                 line_bytes: Constant::new(keep.to_bits()),
@@ -155,7 +162,7 @@ impl<const W: usize, const KEEP: usize> Default for MemoryStream<W, KEEP> {
             beat_last, arriving, jobs, waiting_address, waiting_bytes, waiting_lane, planned, plans, starts, line_lane,
             line_end, beat_end, beat_end_lane, plan, active, processor, address, lines_left, asked, asks, last_asked,
             held, coming, lines, moves, first_lane, last_lane, takes_move, takes_line, first_lanes, last_lanes,
-            head_keep, tail_keep, at_head, lines_to_move, line_keep, aligner
+            head_keep, tail_keep, at_head, lines_to_move, line_keep
         }
     }
 }
@@ -188,9 +195,10 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryStream<W, KEEP> {
         self.plan.next.first_lane = self.line_lane.val();
         self.plan.next.last_lane = self.line_end.val().get_bits::<6>(0) & self.lane_mask.val();
         self.plan.next.shift = (self.waiting_lane.val() - self.line_lane.val()) & self.lane_mask.val();
-        self.plan.next.lines = self.line_end.val().get_bits::<14>(3) >> self.scale.val();
-        self.plan.next.beats =
-            (self.beat_end.val().get_bits::<14>(3) >> self.scale.val()) + self.beat_end_lane.val().any();
+        self.plan.next.lines = (self.line_end.val().get_bits::<14>(3) >> self.scale.val()) & self.counts.val();
+        self.plan.next.beats = ((self.beat_end.val().get_bits::<14>(3) >> self.scale.val())
+            + self.beat_end_lane.val().any())
+            & self.counts.val();
         self.plan.next.late = self.waiting_lane.val() < self.line_lane.val();
 
         // Ask for its lines.
@@ -207,7 +215,7 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryStream<W, KEEP> {
         self.planned.d.next = (self.planned.q.val() | self.plans.val()) & !self.starts.val();
         if self.asks.val() {
             self.address.d.next = self.address.q.val() + self.line_bytes.val();
-            self.lines_left.d.next = self.lines_left.q.val() - 1;
+            self.lines_left.d.next = (self.lines_left.q.val() - 1) & self.counts.val();
         }
         if self.last_asked.val() {
             self.active.d.next = false;
@@ -264,7 +272,7 @@ impl<const W: usize, const KEEP: usize> Logic for MemoryStream<W, KEEP> {
         self.lines.pop.next = self.takes_line.val();
         if self.takes_line.val() {
             self.at_head.d.next = false;
-            self.lines_to_move.d.next = self.lines_to_move.q.val() - 1;
+            self.lines_to_move.d.next = (self.lines_to_move.q.val() - 1) & self.counts.val();
         }
         self.first_lanes.next = 0.into();
         self.last_lanes.next = 0.into();
@@ -340,7 +348,7 @@ mod tests {
 
     /// Streams the ranges; jobs, grants and beats are each held back in `idle` of 8 cycles.
     fn run<const W: usize, const KEEP: usize>(ranges: &[Range], idle: [u64; 3], random: &mut Random) -> Taken {
-        let mut dut = MemoryStream::<W, KEEP>::default();
+        let mut dut = MemoryStream::<W, KEEP>::new(1, 1 << 16);
         dut.connect_all();
         let beats: Vec<Beat> = ranges.iter().flat_map(|range| expected(range, KEEP)).collect();
         let mut lines: VecDeque<Bits<W>> = vec![Bits::<W>::default(); READ_LATENCY - 1].into();
@@ -436,9 +444,9 @@ mod tests {
 
     #[test]
     fn it_can_be_printed_at_every_width() {
-        emit(&mut MemoryStream::<64, 8>::default(), "memory_stream").expect("64");
-        emit(&mut MemoryStream::<128, 16>::default(), "memory_stream").expect("128");
-        emit(&mut MemoryStream::<256, 32>::default(), "memory_stream").expect("256");
-        emit(&mut MemoryStream::<512, 64>::default(), "memory_stream").expect("512");
+        emit(&mut MemoryStream::<64, 8>::new(1, 1 << 16), "memory_stream").expect("64");
+        emit(&mut MemoryStream::<128, 16>::new(1, 1 << 16), "memory_stream").expect("128");
+        emit(&mut MemoryStream::<256, 32>::new(1, 1 << 16), "memory_stream").expect("256");
+        emit(&mut MemoryStream::<512, 64>::new(1, 1 << 16), "memory_stream").expect("512");
     }
 }

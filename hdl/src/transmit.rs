@@ -181,6 +181,7 @@ impl<const W: usize, const KEEP: usize> Transmit<W, KEEP> {
         let words = bytes / KEEP;
         block! {
             Self {
+                stream: MemoryStream::new(1, abi::limits::MAX_FRAME),
                 send_push: many(processors),
                 send_entry: many(processors),
                 send_room: many(processors),
@@ -215,8 +216,8 @@ impl<const W: usize, const KEEP: usize> Transmit<W, KEEP> {
             },
             clock, reset, read_valid, read_processor, read_address, read_grant, read_data, tx_tdata, tx_tkeep,
             tx_tvalid, tx_tready, tx_tlast, waits, processor, entry, words, may_start, starts, frame, places, owner,
-            room_in_buffer, room_left, under_way, stream, write_place, places_of, sums, sums_of, sums_now, frames,
-            leaves, done, done_processor, done_address, done_length, done_bad, done_entry_now
+            room_in_buffer, room_left, under_way, write_place, places_of, sums, sums_of, sums_now, frames, leaves, done,
+            done_processor, done_address, done_length, done_bad, done_entry_now
         }
     }
 }

@@ -116,6 +116,8 @@ impl<const W: usize, const KEEP: usize> Default for WindowWriter<W, KEEP> {
         let lanes = KEEP as u64 / 4;
         block! {
             Self {
+                // A request has at most 1,024 DWs, and moves by DWs.
+                aligner: Aligner::new(4, 4096 / KEEP + 1),
                 enables: many(KEEP / 4),
                 line: many(REQUESTS),
                 most: Constant::new((REQUESTS as u64).to_bits()),
@@ -129,8 +131,8 @@ impl<const W: usize, const KEEP: usize> Default for WindowWriter<W, KEEP> {
             clock, reset, write_valid, write_ready, write_first, write_last, write_void, write_address, write_dws,
             write_data, write_head, write_tail, drained, memory_valid, memory_processor, memory_address, memory_data,
             memory_strobe, memory_grant, accepted, head, tail, lanes, plan, jobs, stage, waiting, data, keep, free,
-            aligner, offset, may_start, starts, oldest, newest, requests, is_drained, here, waiting_line, waits, turns,
-            enters, behind, moves, ends
+            offset, may_start, starts, oldest, newest, requests, is_drained, here, waiting_line, waits, turns, enters,
+            behind, moves, ends
         }
     }
 }

@@ -69,7 +69,7 @@ macro_rules! pages {
 fn ports_tables_list_exactly_the_emitted_ports() {
     let params: NicParams = "n4w64".parse().unwrap();
     let blocks = pages![
-        "aligner": hdl::aligner::Aligner::<64, 8>::default(),
+        "aligner": hdl::aligner::Aligner::<64, 8>::new(1, 1 << 13),
         "arbiter": hdl::arbiter::Arbiter::new(4),
         "checksum": hdl::checksum::Checksum::<64, 8>::default(),
         "checksum_plan": hdl::checksum_plan::ChecksumPlan::default(),
@@ -111,7 +111,7 @@ fn ports_tables_list_exactly_the_emitted_ports() {
         "levels": hdl::levels::Levels::default(),
         "memory": Memory::<24, 5>::new(32, Collision::OldData),
         "memory_arbiter": hdl::memory_arbiter::MemoryArbiter::<64, 8>::new(4),
-        "memory_stream": hdl::memory_stream::MemoryStream::<64, 8>::default(),
+        "memory_stream": hdl::memory_stream::MemoryStream::<64, 8>::new(1, 1 << 16),
         "message_bus": hdl::message_bus::MessageBus::new(4),
         "message_queue": hdl::message_queue::MessageQueue::new(4),
         "mfa_pair": hdl::mfa_pair::MfaPair::new(256),
