@@ -5,13 +5,15 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may depend on whom, and how.
-const ARROWS: [(&str, &str, &str); 8] = [
+const ARROWS: [(&str, &str, &str); 10] = [
     ("pointsman", "abi", "normal"),
     ("pointsman", "cosim", "normal"),
     ("pointsman", "hdl", "normal"),
+    ("pointsman", "soft-cores", "dev"),
     ("cosim", "abi", "normal"),
     ("cosim", "abi", "build"),
     ("cosim", "hdl", "build"),
+    ("cosim", "soft-cores", "normal"),
     ("hdl", "abi", "normal"),
     ("soft-cores", "abi", "normal"),
 ];
@@ -49,7 +51,7 @@ fn what_firmware_will_share_depends_on_nothing() {
 }
 
 #[test]
-fn only_the_bridge_and_the_stacks_of_a_test_have_unsafe_code() {
+fn only_the_bridge_and_what_leaves_a_stack_have_unsafe_code() {
     fn rust_files(folder: &std::path::Path, files: &mut Vec<std::path::PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -78,6 +80,9 @@ fn only_the_bridge_and_the_stacks_of_a_test_have_unsafe_code() {
         })
         .collect();
     // C++, and a stack that is left from anywhere on it.
-    let allowed = ["cosim/src/bridge.rs", "soft-cores/tests/kernel/machine.rs"].map(|file| root.join(file));
+    let allowed = ["cosim/src/bridge.rs", "cosim/src/fiber.rs", "soft-cores/tests/kernel/machine.rs"];
+    let allowed = allowed.map(|file| root.join(file));
+    let mut with = with;
+    with.sort();
     assert_eq!(with, allowed.iter().collect::<Vec<_>>());
 }

@@ -4,6 +4,7 @@
 //! - [`kernel`]: the operating system part (¶66): threads, interrupts, timers, memory, messages, drivers.
 //! - [`net`]: everything between an Ethernet frame and the transport decision (¶67), as state machines without input or
 //!   output.
+//! - [`net_kernel`]: both together: the program of a processor.
 //!
 //! # Invariants
 //! - No wire, no file and no clock of a simulator is seen here. [`kernel`] sees its platform; in [`net`] bytes, a time in
@@ -22,4 +23,5 @@ extern crate std;
 
 pub mod kernel;
 pub mod net;
+pub mod net_kernel;
 pub mod platform;

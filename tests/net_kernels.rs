@@ -1,0 +1,273 @@
+//! Net kernels on all processors of the verilated card: hosts on the link ask for it and ping it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use abi::params::NicParams;
+use cosim::clients::ping::PingScript;
+use cosim::clients::station::{SharedStation, Station};
+use cosim::link::{self, Conditions};
+use cosim::native::{FaultKind, Setup};
+use cosim::programs::{self, CARD_IPV4, CARD_IPV6, FRAME_BYTES, NetKernels, neighbour};
+use cosim::reference::DispatchConfig;
+use cosim::root_complex;
+use cosim::system::{Config, Passing, System, SystemError};
+use soft_cores::kernel::Kernel;
+use soft_cores::kernel::interrupt::{Mode, Place, Policy};
+use soft_cores::kernel::startup;
+use soft_cores::net::port::Taken;
+use soft_cores::net_kernel::NetKernel;
+
+const PROCESSORS: usize = 4;
+const STATIONS: u16 = 8;
+/// Cycles that nothing here takes.
+const LIMIT: u64 = 3_000_000;
+
+fn config(seed: u64) -> Config {
+    Config {
+        seed,
+        link: link::Config::default(),
+        bus: root_complex::Config::default(),
+        dispatch: DispatchConfig { max_frame: FRAME_BYTES, ..DispatchConfig::reset(PROCESSORS as u8) },
+        processor: Setup::default(),
+    }
+}
+
+fn params() -> NicParams {
+    NicParams::new(PROCESSORS, 64).unwrap()
+}
+
+struct Run {
+    system: System,
+    kernels: NetKernels,
+    stations: Vec<SharedStation>,
+}
+
+impl Run {
+    fn new(config: &Config, policy: Policy) -> Self {
+        let kernels = NetKernels::default();
+        let kernel = startup::Config { policy, ..startup::Config::default() };
+        let program = soft_cores::net_kernel::Config { kernel, ..programs::config(config.seed) };
+        let mut system = System::new(params(), config, |_| kernels.boot(program.clone())).unwrap();
+        let stations: Vec<_> =
+            (0..STATIONS).map(|number| Station::new(neighbour(number, config.seed)).shared()).collect();
+        stations.iter().for_each(|station| drop(system.add_client(station.clone())));
+        Self { system, kernels, stations }
+    }
+
+    /// Every station pings both addresses, and all are waited for.
+    fn ping(&mut self, count: u16, interval: u64) {
+        let start = self.system.cycles() / 125 + 20;
+        for (number, station) in self.stations.iter().enumerate() {
+            for target in [IpAddr::V4(CARD_IPV4), IpAddr::V6(CARD_IPV6)] {
+                let start = start + number as u64;
+                let payload = 10 + 90 * number;
+                station.borrow_mut().ping(PingScript { target, count, payload, start, interval, patience: 400 });
+            }
+            self.system.wake_client(number);
+        }
+        let stations = self.stations.clone();
+        self.system
+            .run_until(LIMIT, |system| stations.iter().all(|s| s.borrow().is_done()) && system.is_quiet())
+            .unwrap();
+    }
+}
+
+/// Who asked or is answered, identifier, sequence number.
+type Echo = (IpAddr, u16, u16);
+
+/// The echo message in a frame: whether it is a request, and whose. Untagged frames without options, as all here are.
+fn echo(frame: &[u8]) -> Option<(bool, Echo)> {
+    let (addresses, message) = match frame[12..14] {
+        [0x08, 0x00] if frame[23] == 1 => {
+            let address = |at: usize| IpAddr::from(<[u8; 4]>::try_from(&frame[at..at + 4]).unwrap());
+            ([address(26), address(30)], &frame[34..])
+        }
+        [0x86, 0xdd] if frame[20] == 58 => {
+            let address = |at: usize| IpAddr::from(<[u8; 16]>::try_from(&frame[at..at + 16]).unwrap());
+            ([address(22), address(38)], &frame[54..])
+        }
+        _ => return None,
+    };
+    let is_request = match message[0] {
+        8 | 128 => true,
+        0 | 129 => false,
+        _ => return None,
+    };
+    let peer = addresses[usize::from(!is_request)];
+    let word = |at: usize| u16::from_be_bytes([message[at], message[at + 1]]);
+    Some((is_request, (peer, word(4), word(6))))
+}
+
+/// How often each request came to the card, and each answer from it.
+fn echoes(records: &[Passing]) -> [BTreeMap<Echo, u32>; 2] {
+    let mut seen = [BTreeMap::new(), BTreeMap::new()];
+    for record in records.iter().filter(|record| !record.bad) {
+        if let Some((is_request, echo)) = echo(&record.bytes) {
+            assert_eq!(record.to_card, is_request, "{record:?}");
+            *seen[usize::from(!is_request)].entry(echo).or_default() += 1;
+        }
+    }
+    seen
+}
+
+/// ¶68.1 by hand, for 4 processors and no ports: the XOR of the two-bit pieces of the address, IPv6 folded to 32 bits before.
+fn hashed(source: IpAddr) -> usize {
+    let words: Vec<u8> = match source {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    };
+    words
+        .iter()
+        .flat_map(|byte| (0..4).map(move |k| byte >> (2 * k) & 3))
+        .fold(0, |hash, piece| hash ^ usize::from(piece))
+}
+
+fn bad_link() -> Conditions {
+    Conditions {
+        loss: 100,
+        reordering: 300,
+        duplication: 100,
+        corruption: 50,
+        late: 500..=20_000,
+        ..Conditions::default()
+    }
+}
+
+/// Warms the stations' caches on a good link, then pings over a bad one.
+fn pinged(seed: u64, policy: Policy) -> (Run, Vec<Passing>) {
+    let mut run = Run::new(&config(seed), policy);
+    run.system.take_records();
+    run.ping(1, 1);
+    for way in [&mut run.system.link.to_card, &mut run.system.link.from_card] {
+        *way.conditions_mut() = bad_link();
+    }
+    run.ping(40, 25);
+    let records = run.system.take_records();
+    (run, records)
+}
+
+fn check(mut run: Run, records: &[Passing]) {
+    let [asked, answered] = echoes(records);
+    assert_eq!(asked, answered, "each request that arrived is answered once");
+    let arrived: u32 = asked.values().sum();
+    assert!((600..700).contains(&arrived), "{arrived} of 656 requests");
+    assert!(asked.values().any(|&times| times > 1), "the link duplicates");
+
+    let lost = run.system.link.from_card.counters();
+    let seen: u32 = run
+        .stations
+        .iter()
+        .flat_map(|s| s.borrow().pings().iter().map(|p| p.answers().iter().sum::<u32>()).collect::<Vec<_>>())
+        .sum();
+    let wrong: u32 =
+        run.stations.iter().flat_map(|s| s.borrow().pings().iter().map(|p| p.wrong()).collect::<Vec<_>>()).sum();
+    assert_eq!(wrong, 0);
+    assert!(
+        lost.lost > 0
+            && seen <= arrived + lost.duplicated as u32
+            && seen >= arrived - (lost.lost + lost.corrupted) as u32
+    );
+
+    let mut expected = [0; PROCESSORS];
+    for ((source, ..), times) in &asked {
+        expected[hashed(*source)] += u64::from(*times);
+    }
+    assert!(expected.iter().all(|&requests| requests > 50), "{expected:?}");
+    for (processor, expected) in expected.into_iter().enumerate() {
+        let look = |net: &NetKernel<_>| {
+            let (receive, send) = net.pools();
+            let pools = [receive, send].map(|pool| net.kernel().usage(pool).unwrap().used);
+            let counters = net.look(|port| port.counters().clone());
+            (pools, counters, net.counters(), net.kernel().mac_counters(), net.kernel().refused())
+        };
+        let (pools, port, own, mac, refused) = run.kernels.look(&mut run.system, processor, look).unwrap();
+        assert_eq!(pools, [128, 0], "processor {processor}: all receive buffers are with the card, no send buffer is");
+        assert_eq!(port.taken.of(Taken::Icmp), expected, "processor {processor} answers those that hash to it");
+        assert_eq!(port.received, port.taken.total() + port.dropped.total());
+        assert_eq!((port.received, own.sent), (mac.received, mac.sent));
+        assert_eq!((mac.returned, mac.refused, mac.foreign, mac.unclaimed), (mac.sent, 0, 0, 0));
+        assert_eq!((own.unsent.total(), own.unclaimed, own.no_timer), (0, 0, 0));
+        assert_eq!(refused, soft_cores::kernel::account::Refused::default());
+    }
+}
+
+#[test]
+fn row_66_1_row_67_4_every_processor_answers_the_pings_that_the_hash_brings_it_over_a_bad_link() {
+    let (run, records) = pinged(1, Policy::default());
+    check(run, &records);
+}
+
+#[test]
+fn row_66_7_row_66_8_threads_and_polling_answer_alike() {
+    let thread = Policy { place: Place::Thread, ..Policy::default() };
+    let (run, records) = pinged(2, thread);
+    check(run, &records);
+    let adaptive = Policy { mode: Mode::Adaptive { full: 2, empty: 4 }, budget: 2, ..Policy::default() };
+    let (run, records) = pinged(3, adaptive);
+    check(run, &records);
+}
+
+#[test]
+fn row_66_1_the_seed_decides_a_run_to_the_cycle() {
+    let run = |seed| {
+        let (run, records) = pinged(seed, Policy::default());
+        (run.system.cycles(), records)
+    };
+    let (first, again, other) = (run(7), run(7), run(8));
+    assert!(first.1.len() > 1200);
+    assert_eq!(first.0, again.0);
+    assert_eq!(first.1, again.1);
+    assert_ne!(first.1, other.1);
+}
+
+/// How the first processor comes to a stop that is not made as it should be.
+fn refused(setup: Setup) -> (usize, String) {
+    let config = Config { processor: setup, ..config(1) };
+    let kernels = NetKernels::default();
+    let mut system = System::new(params(), &config, |_| kernels.boot(programs::config(1))).unwrap();
+    match system.run(100_000) {
+        Err(SystemError::Processor(fault)) => match fault.what {
+            FaultKind::Refused(reason) => (fault.processor, reason),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn row_66_3_a_kernel_does_not_start_on_a_memory_that_is_not_what_it_says() {
+    let setup = Setup::default();
+    let small = refused(Setup { memory: 0x1000..0x2000, ..setup.clone() });
+    assert_eq!(small, (0, "Kernel(Memory { start: 4096, end: 8192 })".into()));
+    let short = refused(Setup { memory_bytes: 0x7_f000, ..setup.clone() });
+    assert_eq!(short, (0, "Kernel(MemoryFault { address: 524284 })".into()));
+    let tight = refused(Setup { memory: 0x1000..0x1_0000, ..setup });
+    assert_eq!(tight, (0, "Buffers(Exhausted)".into()));
+}
+
+#[test]
+fn row_66_3_a_second_kernel_does_not_start_where_one_has_started() {
+    let reason = Rc::new(RefCell::new(None));
+    let boot = |number| {
+        let reason = reason.clone();
+        let boot: cosim::native::Boot = Box::new(move |native| {
+            if number != 2 {
+                let first = Kernel::start(native, startup::Config::default()).expect("the first one starts");
+                first.run()
+            }
+            let _first = NetKernel::start(native.clone(), programs::config(1)).expect("the first one starts");
+            let second = Kernel::start(native, startup::Config::default());
+            *reason.borrow_mut() = second.err();
+            "as it should be".into()
+        });
+        boot
+    };
+    let mut system = System::new(params(), &config(1), boot).unwrap();
+    let error = system.run(100_000).unwrap_err().to_string();
+    assert!(error.starts_with("processor 2, cycle ") && error.ends_with(": as it should be"), "{error}");
+    let expected = startup::StartError::Depth { register: "RX_FREE", read: 128, expected: 256 };
+    assert_eq!(*reason.borrow(), Some(expected));
+}
