@@ -32,6 +32,7 @@ pub struct PingScript {
 }
 
 /// A series of echo requests.
+#[derive(Debug)]
 pub struct Ping {
     script: PingScript,
     identifier: u16,

@@ -1,4 +1,7 @@
 //! A host on `smoltcp`, with an Ethernet address, its IP addresses, and things to do.
+//!
+//! `smoltcp` asks for no second neighbour within a second after it has asked for one, of either version of IP, and does not ask again
+//! before: a station that is to talk at once talks to one address, and its first question should not get lost.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
