@@ -2,18 +2,21 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
+use abi::csr::host as csr;
 use abi::params::NicParams;
 use cosim::clients::ping::PingScript;
+use cosim::clients::raw::{ICMP, Path, RawSender, fragment_frame, udp_datagram};
 use cosim::clients::station::{SharedStation, Station};
 use cosim::link::{self, Conditions};
 use cosim::native::{FaultKind, Setup};
-use cosim::programs::{self, CARD_IPV4, CARD_IPV6, FRAME_BYTES, NetKernels, neighbour};
+use cosim::programs::{self, CARD_ETHERNET, CARD_IPV4, CARD_IPV6, FRAME_BYTES, NetKernels, neighbour};
 use cosim::reference::DispatchConfig;
-use cosim::root_complex;
-use cosim::system::{Config, Passing, System, SystemError};
+use cosim::rig::REGISTERS;
+use cosim::root_complex::{self, RootComplex, Ticket};
+use cosim::system::{Config, Host, HostError, Passing, System, SystemError};
 use soft_cores::kernel::Kernel;
 use soft_cores::kernel::interrupt::{Mode, Place, Policy};
 use soft_cores::kernel::startup;
@@ -224,6 +227,117 @@ fn row_66_1_the_seed_decides_a_run_to_the_cycle() {
     assert_eq!(first.0, again.0);
     assert_eq!(first.1, again.1);
     assert_ne!(first.1, other.1);
+}
+
+/// A station that sends frames made beforehand, and the card.
+const PATH: Path = Path { from: ([2, 0, 0, 0, 0, 9], Ipv4Addr::new(10, 9, 8, 7)), to: (CARD_ETHERNET, CARD_IPV4) };
+
+/// An ARP request (RFC 826) for the card: it knows who asked from then on.
+fn arp_request() -> Vec<u8> {
+    let mut frame = [&[0xff; 6][..], &PATH.from.0, &[8, 6, 0, 1, 8, 0, 6, 4, 0, 1], &PATH.from.0].concat();
+    frame.extend(PATH.from.1.octets());
+    frame.extend([0; 6]);
+    frame.extend(PATH.to.1.octets());
+    frame
+}
+
+/// Sends frames that were made beforehand, 10 us apart, the first of them ARP's; gives those of type IPv4 that come back.
+fn raw(frames: Vec<Vec<u8>>) -> (Run, Vec<Vec<u8>>) {
+    let mut run = Run::new(&config(1), Policy::default());
+    let frames = [arp_request()].into_iter().chain(frames).enumerate();
+    let sender = RawSender::new(PATH.from.0, frames.map(|(k, frame)| (20 + 10 * k as u64, frame)).collect()).shared();
+    run.system.add_client(sender.clone());
+    run.system.run_until(LIMIT, |system| sender.borrow().waiting() == 0 && system.is_quiet()).unwrap();
+    let received = sender.borrow_mut().take_received().into_iter().map(|(_, frame)| frame);
+    let answers = received.filter(|frame| frame[..6] == PATH.from.0 && frame[12..14] == [8, 0]).collect();
+    (run, answers)
+}
+
+/// The one's complement sum that a correct header or message has (RFC 1071).
+fn sums_to_ones(bytes: &[u8]) -> bool {
+    let sum: u32 = bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(*pair.get(1).unwrap_or(&0))).sum();
+    (sum & 0xffff) + (sum >> 16) == 0xffff
+}
+
+#[test]
+fn row_68_2_a_ping_in_fragments_is_put_together_by_one_processor_and_answered() {
+    // Type, code, checksum, identifier, sequence number (RFC 792), and data.
+    let mut message = vec![8, 0, 0, 0, 0x12, 0x34, 0, 1];
+    message.extend((0..4000u32).map(|k| (k * 7) as u8));
+    let sum: u32 = message.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    message[2..4].copy_from_slice(&(!(((folded & 0xffff) + (folded >> 16)) as u16)).to_be_bytes());
+    let piece = |k: usize| {
+        let (start, end) = (1000 * k, (1000 * (k + 1)).min(message.len()));
+        fragment_frame(PATH, ICMP, 0x0a0b, (start / 8) as u16, end < message.len(), &message[start..end])
+    };
+    let (mut run, answers) = raw([3, 0, 4, 2, 1].map(piece).to_vec());
+    let mut reply = vec![0; message.len()];
+    let mut bytes = 0;
+    for frame in &answers {
+        let header = &frame[14..34];
+        assert!(sums_to_ones(header) && header[0] == 0x45 && header[9] == 1, "{header:02x?}");
+        let length = usize::from(u16::from_be_bytes([header[2], header[3]])) - 20;
+        let start = usize::from(u16::from_be_bytes([header[6], header[7]]) & 0x1fff) * 8;
+        assert_eq!(header[6] >> 5 & 1 == 1, start + length < message.len());
+        reply[start..start + length].copy_from_slice(&frame[34..34 + length]);
+        bytes += length;
+    }
+    assert_eq!((answers.len(), bytes), (3, message.len()));
+    assert_eq!((reply[0], &reply[4..]), (0, &message[4..]));
+    // ¶68.2 by hand: the two-bit pieces of 0x0a0b are 0, 0, 2, 2 and 0, 0, 2, 3.
+    for processor in 0..PROCESSORS {
+        let taken = |net: &NetKernel<_>| net.look(|port| port.counters().taken.clone());
+        let taken = run.kernels.look(&mut run.system, processor, taken).unwrap();
+        let expected = if processor == 2 ^ 2 ^ 2 ^ 3 { (4, 1) } else { (0, 0) };
+        assert_eq!((taken.of(Taken::Fragment), taken.of(Taken::Icmp)), expected, "processor {processor}");
+    }
+}
+
+#[test]
+fn a_datagram_that_nobody_takes_is_answered_with_port_unreachable() {
+    let datagram = udp_datagram(PATH, (1000, 2000), b"is there anybody?");
+    let frame = [&PATH.to.0[..], &PATH.from.0, &[8, 0], &datagram].concat();
+    let (_, answers) = raw(vec![frame]);
+    assert_eq!(answers.len(), 1);
+    // RFC 792: type 3, code 3, four bytes, the header and at least 8 bytes of what it is about.
+    let message = &answers[0][34..];
+    assert_eq!((message[0], message[1], &message[8..36]), (3, 3, &datagram[..28]));
+}
+
+/// Counts the reads of the card's register that it knows the value of.
+struct Driver {
+    asked: Option<Ticket>,
+    answers: Rc<RefCell<Vec<(u64, Vec<u8>)>>>,
+}
+
+impl Host for Driver {
+    fn tick(&mut self, cycle: u64, bus: &mut RootComplex) -> Result<Option<u64>, HostError> {
+        for answer in bus.take_answers() {
+            assert_eq!(Some(answer.ticket), self.asked.take());
+            self.answers.borrow_mut().push((cycle, answer.result.unwrap()));
+        }
+        if self.answers.borrow().len() == 3 {
+            return Err("three are enough".into());
+        }
+        if self.asked.is_none() {
+            self.asked = Some(bus.read(cycle, REGISTERS, csr::ID.offset.into(), 4));
+        }
+        Ok(None)
+    }
+}
+
+#[test]
+fn the_host_is_called_when_the_card_has_answered_and_may_end_the_run() {
+    let mut run = Run::new(&config(1), Policy::default());
+    let answers = Rc::new(RefCell::new(Vec::new()));
+    run.system.set_host(Box::new(Driver { asked: None, answers: answers.clone() }));
+    let error = run.system.run(10_000).unwrap_err();
+    assert!(error.to_string().ends_with("the host: three are enough"), "{error}");
+    let answers = answers.borrow();
+    assert_eq!(answers.len(), 3);
+    assert!(answers.iter().all(|(_, bytes)| *bytes == answers[0].1));
+    assert!(answers.windows(2).all(|pair| pair[1].0 - pair[0].0 < 40), "{answers:?}");
 }
 
 /// How the first processor comes to a stop that is not made as it should be.

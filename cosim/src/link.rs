@@ -236,7 +236,7 @@ impl Link {
     /// A link on which nothing is under way.
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
-            to_card: OneWay::new(config.to_card, seed ^ 0x746f_5f63_6172_64),
+            to_card: OneWay::new(config.to_card, seed ^ 0x746f_5f63_6172),
             from_card: OneWay::new(config.from_card, seed ^ 0x6672_6f6d_5f63),
         }
     }

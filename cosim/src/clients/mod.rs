@@ -33,10 +33,10 @@ pub trait Client {
 /// Byte `position` of a stream that both ends know by its seed.
 pub fn pattern(seed: u64, position: u64) -> u8 {
     // SplitMix64 of the eight bytes' number.
-    let mut word = (seed ^ position / 8).wrapping_add(0x9E37_79B9_7F4A_7C15);
-    word = (word ^ word >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    word = (word ^ word >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (word ^ word >> 31).to_le_bytes()[(position % 8) as usize]
+    let mut word = (seed ^ (position / 8)).wrapping_add(0x9E37_79B9_7F4A_7C15);
+    word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (word ^ (word >> 31)).to_le_bytes()[(position % 8) as usize]
 }
 
 /// All clients, behind a switch that knows them.

@@ -14,6 +14,9 @@ use super::{Client, Micros};
 /// Bytes of an Ethernet header.
 const ETHERNET: usize = 14;
 
+/// The number of ICMP (RFC 792).
+pub const ICMP: IpNumber = IpNumber::ICMP;
+
 /// Sends frames at their times, and keeps what it is sent.
 pub struct RawSender {
     address: [u8; 6],

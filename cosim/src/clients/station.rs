@@ -18,6 +18,9 @@ use super::tcp::{Connection, Script};
 use super::udp::{DatagramScript, Datagrams};
 use super::{Client, Micros};
 
+#[cfg(test)]
+mod tests;
+
 /// Rounds of the stack in one call: each handles every frame that has come.
 const MOST_ROUNDS: usize = 64;
 
