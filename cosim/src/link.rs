@@ -246,10 +246,9 @@ impl Link {
 mod tests {
     use super::*;
 
+    /// A frame that is its number, again and again.
     fn frame(number: u32, length: usize) -> Vec<u8> {
-        let mut bytes = vec![0; length];
-        bytes[..4].copy_from_slice(&number.to_be_bytes());
-        bytes
+        number.to_be_bytes().into_iter().cycle().take(length).collect()
     }
 
     /// Sends frames every `pace` cycles and takes all that arrives: cycle, number, whether it is bad, whether it is whole.

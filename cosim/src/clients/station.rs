@@ -198,9 +198,8 @@ impl Client for SharedStation {
         let station = &mut *self.borrow_mut();
         let time = Instant::from_micros(now as i64);
         for _ in 0..MOST_ROUNDS {
-            let moved = station.step(now);
             station.interface.poll(time, &mut station.wire, &mut station.sockets);
-            if !moved && station.wire.incoming.is_empty() {
+            if !station.step(now) && station.wire.incoming.is_empty() {
                 break;
             }
         }

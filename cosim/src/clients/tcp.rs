@@ -94,6 +94,8 @@ pub struct Connection {
     /// Of the step that is being done: what is left to send and to receive.
     left: Option<(u64, u64)>,
     paused_until: Option<Micros>,
+    /// The other end has said that it has no more to send; a reset says nothing.
+    other_ended: bool,
     sent: u64,
     received: u64,
 }
@@ -118,6 +120,7 @@ impl Connection {
             ended: None,
             left: None,
             paused_until: None,
+            other_ended: false,
             sent: 0,
             received: 0,
         }
@@ -183,6 +186,8 @@ impl Connection {
                 _ => self.opened = Some(now),
             }
         }
+        self.other_ended |=
+            matches!(socket.state(), State::CloseWait | State::LastAck | State::Closing | State::TimeWait);
         let mut moved = false;
         while !self.is_done() && self.advance(now, socket) {
             moved = true;
@@ -222,8 +227,7 @@ impl Connection {
                 if self.is_done() {
                     return true;
                 }
-                // A reset closes at once; an end that was said leaves a state behind.
-                if ended && left.1 == u64::MAX && socket.state() == State::Closed && !self.has_shut_down() {
+                if ended && left.1 == u64::MAX && !self.other_ended {
                     self.end(Outcome::Broken, now);
                     return true;
                 }
@@ -250,11 +254,6 @@ impl Connection {
             self.steps.pop_front();
         }
         over
-    }
-
-    /// Whether this end has said that it has no more to send.
-    fn has_shut_down(&self) -> bool {
-        !self.steps.contains(&Step::Shutdown)
     }
 
     /// Sends and receives as much as is possible; says what is left, and whether the rest can still come.
