@@ -2,7 +2,8 @@
 //!
 //! The verilated gateware stands in [`bridge`]; around it the network ([`source`]), the processors ([`processor`]) and the host's
 //! registers, all in one clock ([`card`]). [`replay`] sends frames through and holds the card against [`mod@reference`], a model that shares
-//! no code with the gateware. [`system`] has net kernels on the processors ([`native`]), [`clients`] beyond a [`link`], and a host; [`verify`] does so with golden [`vectors`]. [`capture`] reads frames from files, [`mutate`] spoils them.
+//! no code with the gateware; [`verify`] does so with golden [`vectors`]. [`capture`] reads frames from files, [`mutate`] spoils them.
+//! [`system`] has net kernels on the processors ([`native`], [`programs`]), [`clients`] beyond a [`link`], and a host.
 
 pub mod bridge;
 pub mod capture;

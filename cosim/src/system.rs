@@ -25,6 +25,9 @@ use crate::source::{FrameSource, Outgoing, Pace};
 /// Shortest frame on the wire, without FCS (IEEE 802.3, 4.2.3.3).
 const WIRE_MINIMUM: usize = 60;
 
+/// Cycles after which nothing is left inside the card of what went in.
+const SETTLING: u64 = 256;
+
 /// Cycles in which a register of the host is answered, or a probe is reached, at most.
 const PATIENCE: u64 = 1_000_000;
 
@@ -85,6 +88,8 @@ pub struct System {
     /// The first cycle in which link or clients have something to do.
     agenda: u64,
     frames: usize,
+    /// The cycle in which something last moved at the card's streams, memories or register ports.
+    moved: u64,
     records: Option<Vec<Passing>>,
     /// Frames with a wrong FCS that clients dropped.
     bad_at_clients: u64,
@@ -109,6 +114,7 @@ impl System {
             host_due: u64::MAX,
             agenda: u64::MAX,
             frames: 0,
+            moved: 0,
             records: None,
             bad_at_clients: 0,
         };
@@ -190,9 +196,11 @@ impl System {
         Ok(self.rig.trace_to(file)?)
     }
 
-    /// Whether nothing is under way on the link, in the card's streams or on the host's bus, and all processors wait for interrupts.
+    /// Whether nothing is under way on the link, in the card or on the host's bus, and all processors wait for interrupts.
     pub fn is_quiet(&self) -> bool {
-        self.link.to_card.under_way() + self.link.from_card.under_way() + self.source.waiting() == 0
+        let settled = self.cycles() > self.moved + SETTLING;
+        settled
+            && self.link.to_card.under_way() + self.link.from_card.under_way() + self.source.waiting() == 0
             && self.rig.host.quiet()
             && self.processors.iter().all(Processor::is_idle)
     }
@@ -222,7 +230,10 @@ impl System {
             }
         }
         self.rig.tick()?;
-        let outputs = &self.rig.outputs;
+        let (inputs, outputs) = (&self.rig.inputs, &self.rig.outputs);
+        if inputs.rx_tvalid || outputs.tx_tvalid || outputs.mem_valid | inputs.core_valid != 0 {
+            self.moved = cycle;
+        }
         if let Some(bytes) = self.sink.sample(cycle, outputs)? {
             if let Some(records) = &mut self.records {
                 records.push(Passing { cycle, to_card: false, bytes: bytes.clone(), bad: false });
