@@ -307,6 +307,25 @@ fn a_datagram_that_nobody_takes_is_answered_with_port_unreachable() {
     assert_eq!((message[0], message[1], &message[8..36]), (3, 3, &datagram[..28]));
 }
 
+#[test]
+fn row_66_2_the_ports_deadlines_are_the_timers() {
+    // A microsecond is a cycle here, and so a second a million.
+    let kernels = NetKernels::default();
+    let program = soft_cores::net_kernel::Config { cycles_per_micro: 1, ..programs::config(1) };
+    let mut system = System::new(params(), &config(1), |_| kernels.boot(program.clone())).unwrap();
+    // Who sends this has never been heard of, and does not answer.
+    let datagram = udp_datagram(PATH, (1000, 2000), b"who am I?");
+    let frame = [&PATH.to.0[..], &PATH.from.0, &[8, 0], &datagram].concat();
+    system.add_client(RawSender::new(PATH.from.0, vec![(20, frame)]).shared());
+    system.take_records();
+    system.run(1_100_000).unwrap();
+    let asks = |frame: &[u8]| frame[12..14] == [8, 6] && frame[38..42] == PATH.from.1.octets();
+    let asked: Vec<_> = system.take_records().into_iter().filter(|r| !r.to_card && asks(&r.bytes)).collect();
+    // RFC 1122, 2.3.2.1: once a second.
+    let [first, second] = &asked[..] else { panic!("{asked:?}") };
+    assert!((1_000_000..1_000_300).contains(&(second.cycle - first.cycle)), "{} {}", first.cycle, second.cycle);
+}
+
 /// When an answer came, and what it was.
 type Answers = Rc<RefCell<Vec<(u64, Vec<u8>)>>>;
 
