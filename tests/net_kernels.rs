@@ -11,6 +11,7 @@ use cosim::clients::ping::PingScript;
 use cosim::clients::raw::{ICMP, Path, RawSender, fragment_frame, udp_datagram};
 use cosim::clients::station::{SharedStation, Station};
 use cosim::link::{self, Conditions};
+use cosim::native::costs::Costs;
 use cosim::native::{FaultKind, Setup};
 use cosim::programs::{self, CARD_ETHERNET, CARD_IPV4, CARD_IPV6, FRAME_BYTES, NetKernels, neighbour};
 use cosim::reference::DispatchConfig;
@@ -305,6 +306,26 @@ fn a_datagram_that_nobody_takes_is_answered_with_port_unreachable() {
     // RFC 792: type 3, code 3, four bytes, the header and at least 8 bytes of what it is about.
     let message = &answers[0][34..];
     assert_eq!((message[0], message[1], &message[8..36]), (3, 3, &datagram[..28]));
+}
+
+#[test]
+fn software_that_takes_time_answers_the_same_later_and_idles_less() {
+    let busy = |costs| {
+        let config = Config { processor: Setup { costs, ..Setup::default() }, ..config(5) };
+        let mut run = Run::new(&config, Policy::default());
+        run.system.take_records();
+        run.ping(10, 80);
+        let [asked, answered] = echoes(&run.system.take_records());
+        assert_eq!((&asked, asked.len()), (&answered, 160));
+        let cycles = run.system.cycles();
+        run.system.processors().iter().map(|p| cycles - p.idle_cycles()).sum::<u64>() / 160
+    };
+    let (free, estimated) = (busy(Costs::FREE), busy(Costs::ESTIMATE));
+    // Of 457 bytes on average: two copies of 478 cycles, a packet's 550, two interrupts' 68 and what accesses take.
+    assert!(
+        estimated > free + 2 * 478 + 550 + 2 * 68 && estimated < free + 4_000,
+        "{free} and {estimated} cycles a ping"
+    );
 }
 
 #[test]
