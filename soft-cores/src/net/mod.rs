@@ -1,0 +1,37 @@
+//! From the Ethernet frame to the transport decision.
+//!
+//! | module | does |
+//! |---|---|
+//! | [`port`] | one processor's view of the network: everything below, put together |
+//! | [`ethernet`] | frames and their VLAN tags, apart and together |
+//! | [`addresses`] | which addresses are this card's |
+//! | [`ip`] | IPv4 and IPv6 input: checks, options, extension headers, is it ours |
+//! | [`reassembly`] | fragments to datagrams, in bounded memory |
+//! | [`icmp`] | echo, errors received, errors to send |
+//! | [`multicast`] | IGMP and MLD: the groups this card is in |
+//! | [`neighbour`] | ARP and neighbour discovery: the cache, who answers, duplicate addresses |
+//! | [`route`] | next hop |
+//! | [`outgoing`] | packets that the net kernel itself sends |
+//! | [`tally`] | counters by cause |
+//! | [`random`] | the seeded generator that delays are drawn from |
+
+pub mod addresses;
+pub mod ethernet;
+pub mod icmp;
+pub mod ip;
+pub mod multicast;
+pub mod neighbour;
+pub mod outgoing;
+pub mod port;
+pub mod random;
+pub mod reassembly;
+pub mod route;
+#[cfg(test)]
+mod specimens;
+pub mod tally;
+
+/// A point in time or a duration, in microseconds.
+pub type Micros = u64;
+
+/// One second.
+pub const SECOND: Micros = 1_000_000;
