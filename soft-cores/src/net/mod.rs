@@ -12,10 +12,12 @@
 //! | [`neighbour`] | ARP and neighbour discovery: the cache, who answers, duplicate addresses |
 //! | [`route`] | next hop |
 //! | [`outgoing`] | packets that the net kernel itself sends |
+//! | [`session`], [`steering`], [`directory`] | the transport decision: whose a segment is, who is to take a datagram |
 //! | [`tally`] | counters by cause |
 //! | [`random`] | the seeded generator that delays are drawn from |
 
 pub mod addresses;
+pub mod directory;
 pub mod ethernet;
 pub mod icmp;
 pub mod ip;
@@ -26,8 +28,10 @@ pub mod port;
 pub mod random;
 pub mod reassembly;
 pub mod route;
+pub mod session;
 #[cfg(test)]
 mod specimens;
+pub mod steering;
 pub mod tally;
 
 /// A point in time or a duration, in microseconds.
