@@ -63,6 +63,8 @@ pub enum Cause {
     TableAwaited,
     /// Others have not said yet whose sessions are theirs.
     NotesAwaited,
+    /// It has waited long enough.
+    Patience,
     /// A datagram, and this processor has time for it.
     Connectionless,
     /// A datagram that was handed over to this processor.

@@ -54,6 +54,15 @@ impl Registers {
         Self { function: Function::Xor, chunk_bits, fields, key }
     }
 
+    /// Whether the port that a segment is sent to changes its hash.
+    pub const fn reads_destination_port(&self) -> bool {
+        let field = match self.function {
+            Function::Xor => DESTINATION_PORT,
+            Function::Toeplitz => TOEPLITZ_TCP,
+        };
+        self.fields & field != 0
+    }
+
     /// The hash of a TCP segment from `source` to `destination`.
     pub fn tcp(&self, source: End, destination: End) -> u32 {
         match self.function {
@@ -179,6 +188,10 @@ mod tests {
             let expected = fields & 0b1001 | (fields & 0b0010) << 1 | (fields & 0b0100) >> 1;
             let registers = Registers { fields, chunk_bits: 4, ..Registers::reset(2) };
             assert_eq!(registers.tcp(source, destination), u32::from(expected), "{fields:04b}");
+            let with_another_port = registers.tcp(source, end("0.0.0.4", 0));
+            let toeplitz = Registers { function: Function::Toeplitz, ..registers };
+            assert_eq!(registers.reads_destination_port(), with_another_port != registers.tcp(source, destination));
+            assert!(!toeplitz.reads_destination_port());
         }
     }
 
