@@ -38,7 +38,7 @@ pub enum Parcel {
 pub struct Encoded {
     /// The message's kind.
     pub kind: Kind,
-    /// Its context: what the parcel is in bits 31:24, hops in 17:16, flags from 18 on, the generation of a table in 15:0.
+    /// Its context: what the parcel is in bits 31:24, hops in 18:16, flags from 19 on, the generation of a table in 15:0.
     pub context: u32,
     /// What lies in memory.
     pub body: Vec<u8>,
@@ -57,9 +57,9 @@ const JOINED: u8 = 10;
 const LEFT: u8 = 11;
 
 /// The transport's checksum is right.
-const CHECKED: u32 = 1 << 18;
+const CHECKED: u32 = 1 << 19;
 /// To whom the packet was, in two bits.
-const CAST: u32 = 19;
+const CAST: u32 = 20;
 const HOPS: u32 = 16;
 
 impl Parcel {
@@ -93,7 +93,7 @@ impl Parcel {
     /// Reads a parcel.
     pub fn decode(kind: Kind, context: u32, body: Vec<u8>) -> Option<Self> {
         let [what, ..] = context.to_be_bytes();
-        let step = Step { generation: context as u16, hops: (context >> HOPS & 3) as u8 };
+        let step = Step { generation: context as u16, hops: (context >> HOPS & 7) as u8 };
         Some(match (kind, what) {
             (Kind::Packet, DATAGRAM) => {
                 Self::Datagram(packet(context, body).filter(|it| it.protocol() == IpProtocol::Udp)?)
@@ -130,7 +130,7 @@ fn packet(context: u32, body: Vec<u8>) -> Option<Packet> {
 }
 
 fn word_of(step: Step) -> u32 {
-    u32::from(step.generation) | u32::from(step.hops & 3) << HOPS
+    u32::from(step.generation) | u32::from(step.hops & 7) << HOPS
 }
 
 fn note_of(note: &Note) -> (u8, u32, Vec<u8>) {
@@ -262,10 +262,10 @@ mod tests {
 
     #[test]
     fn a_context_is_laid_out_as_documented() {
-        let step = Step { generation: 0x1234, hops: 3 };
+        let step = Step { generation: 0x1234, hops: 5 };
         let segment = Packet::parse(ipv4(PEER, CARD, TCP, &[0; 20]), Cast::Unicast, true).unwrap();
-        assert_eq!(Parcel::Segment(segment, step).encode().context, 0x0207_1234);
-        assert_eq!(Parcel::Datagram(datagram()).encode().context, 0x0114_0000);
+        assert_eq!(Parcel::Segment(segment, step).encode().context, 0x020d_1234);
+        assert_eq!(Parcel::Datagram(datagram()).encode().context, 0x0128_0000);
         assert_eq!(Parcel::Note(Note::Declared(5)).encode().context, 0x0800_0005);
     }
 
