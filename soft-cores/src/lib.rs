@@ -2,8 +2,7 @@
 //!
 //! - [`platform`]: what it runs on, natively or on RV32.
 //! - [`kernel`]: the operating system part (¶66): threads, interrupts, timers, memory, messages, drivers.
-//! - [`net`]: everything between an Ethernet frame and the transport decision (¶67), as state machines without input or
-//!   output.
+//! - [`net`]: everything between an Ethernet frame and a socket (¶67), as state machines without input or output.
 //!
 //! # Invariants
 //! - No wire, no file and no clock of a simulator is seen here. [`kernel`] sees its platform; in [`net`] bytes, a time in

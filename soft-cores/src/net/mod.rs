@@ -1,4 +1,4 @@
-//! From the Ethernet frame to the transport decision.
+//! From the Ethernet frame to the socket.
 //!
 //! | module | does |
 //! |---|---|

@@ -65,7 +65,7 @@ fn row_67_5_segments_that_come_in_fragments_are_handed_over_to_their_owner() {
     let counters: Vec<_> = world.stacks.iter().map(|stack| stack.counters().clone()).collect();
     let forwarded: u64 = counters.iter().map(|it| it.segments.of(Cause::TableThere)).sum();
     let taken: u64 = counters.iter().map(|it| it.taken_over.total()).sum();
-    assert!(forwarded > 200, "{forwarded}");
+    assert!(forwarded > 150, "{forwarded}");
     assert_eq!(forwarded, taken);
     server.stop(&mut world);
     world.pass(QUIET);
@@ -92,7 +92,8 @@ fn a_closed_port_refuses() {
     let mut world = World::new(2, 1, 5);
     let client = Client::connect(&mut world, 0, CARD, 81, 40_000, 1);
     world.run(SECOND, |world| world.hosts[0].stream(client.socket).state() == State::Closed);
-    let refused: u64 = world.stacks.iter().map(|it| it.transport().counters().dropped.of(transport::Cause::NoListener)).sum();
+    let refused: u64 =
+        world.stacks.iter().map(|it| it.transport().counters().dropped.of(transport::Cause::NoListener)).sum();
     assert_eq!(refused, 1);
     world.assert_clean(0, 0);
 }

@@ -93,6 +93,7 @@ fn row_68_3_what_was_handed_over_stays_although_the_receiver_is_busy_too() {
     });
     assert_eq!(served, [0, 1]);
     assert_eq!((by(&world, 1, Cause::HandedOver), by(&world, 1, Cause::Balanced)), (1, 0));
+    world.hosts[0].datagrams(port).close();
     // If all are busy nobody is asked.
     let before = world.stacks[0].counters().handed_over.total();
     assert_eq!(volley(&mut world, &sockets, 10).iter().sum::<usize>(), 10);
@@ -130,7 +131,8 @@ fn datagrams_of_65_507_bytes_go_both_ways() {
     let mut bytes = 0;
     for frame in fragments {
         let field = u16::from_be_bytes([frame[20], frame[21]]);
-        let (offset, length) = (usize::from(field & 0x1fff) * 8, usize::from(u16::from_be_bytes([frame[16], frame[17]])) - 20);
+        let (offset, length) =
+            (usize::from(field & 0x1fff) * 8, usize::from(u16::from_be_bytes([frame[16], frame[17]])) - 20);
         assert_eq!(field & 0x2000 == 0, offset + length == 65_515);
         whole[offset..offset + length].copy_from_slice(&frame[34..34 + length]);
         bytes += length;
@@ -168,8 +170,9 @@ fn a_queue_that_is_full_drops_and_counts() {
     }
     world.pass(SECOND);
     // Two of 364 bytes fit.
-    let got: Vec<_> =
-        std::iter::from_fn(|| world.stacks[0].sockets(0, |it| it.receive_from(socket)).ok()).map(|it| it.payload[0]).collect();
+    let got: Vec<_> = std::iter::from_fn(|| world.stacks[0].sockets(0, |it| it.receive_from(socket)).ok())
+        .map(|it| it.payload[0])
+        .collect();
     assert_eq!(got, [0, 1]);
     assert_eq!(world.stacks[0].transport().counters().dropped.of(transport::Cause::QueueFull), 3);
 }

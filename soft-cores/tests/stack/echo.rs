@@ -113,7 +113,14 @@ fn byte(seed: u8, at: usize) -> u8 {
 }
 
 impl Client {
-    pub fn connect(world: &mut World, host: usize, to: impl Into<IpAddr>, port: u16, local: u16, length: usize) -> Self {
+    pub fn connect(
+        world: &mut World,
+        host: usize,
+        to: impl Into<IpAddr>,
+        port: u16,
+        local: u16,
+        length: usize,
+    ) -> Self {
         let socket = world.hosts[host].tcp(4096);
         world.hosts[host].connect(socket, to, port, local);
         let seed = (local as u8).wrapping_mul(7) ^ host as u8;

@@ -16,7 +16,8 @@ const PEER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 
 /// The hash reads all ports and addresses, so that a local port can be chosen by it.
 fn with_ports(processors: usize, seed: u64) -> World {
-    let registers = |table: &mut soft_cores::net::steering::table::Table| table.registers.fields |= hash::DESTINATION_PORT;
+    let registers =
+        |table: &mut soft_cores::net::steering::table::Table| table.registers.fields |= hash::DESTINATION_PORT;
     let mut world = World::with(processors, 1, seed, |config| registers(&mut config.table));
     registers(&mut world.hardware);
     world
@@ -49,7 +50,8 @@ fn chat(world: &mut World, from: usize, socket: SocketId, peer: smoltcp::iface::
     world.run(10 * SECOND, |world| {
         let now = world.now;
         let mut got = [0; 10];
-        world.stacks[from].sockets(now, |it| it.receive_into(now, socket, &mut got)) == Ok(6) && got.starts_with(b"a line")
+        world.stacks[from].sockets(now, |it| it.receive_into(now, socket, &mut got)) == Ok(6)
+            && got.starts_with(b"a line")
     });
 }
 

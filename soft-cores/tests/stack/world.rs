@@ -63,6 +63,9 @@ pub struct World {
     /// Frames that the card sent.
     pub sent: Vec<Vec<u8>>,
     pub keep_sent: bool,
+    /// Frames that came to the card.
+    pub arrived: Vec<Vec<u8>>,
+    pub keep_arrived: bool,
     /// Messages that are held back, by receiver.
     pub blocked: Option<usize>,
     waiting: Vec<(Micros, Flight)>,
@@ -79,10 +82,7 @@ pub fn config(me: usize, processors: usize, seed: u64) -> Config {
     Config {
         port: port::Config {
             station: Station { address: STATION, tags: Tags::default() },
-            addresses: Addresses {
-                ipv4: vec![Ipv4Cidr::new(CARD, 24)],
-                ipv6: vec![Ipv6Cidr::new(CARD_6, 64)],
-            },
+            addresses: Addresses { ipv4: vec![Ipv4Cidr::new(CARD, 24)], ipv6: vec![Ipv6Cidr::new(CARD_6, 64)] },
             gateways: vec![Ipv4Addr::new(10, 0, 0, 254)],
             turn: Turn::new(me, live),
             mtu: 1500,
@@ -128,6 +128,8 @@ impl World {
             dispatched: vec![0; processors],
             sent: Vec::new(),
             keep_sent: false,
+            arrived: Vec::new(),
+            keep_arrived: false,
             blocked: None,
             waiting: Vec::new(),
             flights: BTreeMap::new(),
@@ -244,6 +246,9 @@ impl World {
     fn arrive(&mut self, flight: Flight) {
         match flight {
             Flight::ToCard(frame) => {
+                if self.keep_arrived {
+                    self.arrived.push(frame.clone());
+                }
                 for to in self.targets(&frame) {
                     self.dispatched[to] += 1;
                     let busy = self.busy.clone();

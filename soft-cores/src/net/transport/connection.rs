@@ -240,7 +240,7 @@ impl Connection {
         let state = socket.state();
         let begun = !matches!(state, State::Listen | State::SynSent | State::SynReceived);
         let closed = self.failure.is_some() || matches!(state, State::Closed | State::TimeWait);
-        let waits = self.stage == Stage::Waiting;
+        let waits = self.stage == Stage::Waiting && self.failure.is_none();
         Readiness {
             acceptable: false,
             readable: socket.can_recv() || (begun && !socket.may_recv() && !waits),

@@ -1,21 +1,25 @@
 //! Listening sockets and their backlog.
 //!
-//! A SYN gets a connection of its own, so none is refused while there is room. **When there is no room:** connections whose
-//! handshake is over wait to be accepted, at most `backlog` of them; then further SYNs are dropped without an answer, and the
-//! peer asks again. Of those whose handshake is not over there are as many; then the oldest goes, without an answer: under
-//! a flood of SYNs a peer that answers at once still gets through, for it is answered before as many others have come.
+//! A SYN gets a connection of its own, so none is refused while there is room. **When there is no room:** while `backlog`
+//! connections wait to be accepted further SYNs are dropped without an answer, and the peer asks again. Of connections
+//! whose handshake is not over there are at most [`HALF_OPEN`], which may still complete; then the oldest goes, without a
+//! word. So under a flood of SYNs a peer still gets through that answers before as many others have come; if instead new SYNs
+//! were dropped, it would have to wait until the flood's time out.
 
 use alloc::collections::VecDeque;
 
 use super::{Options, SocketId};
 use crate::net::session::End;
 
+/// Half-open connections of one listener. A burst of as many peers loses nobody.
+pub const HALF_OPEN: usize = 64;
+
 /// A listening socket.
 #[derive(Clone, Debug)]
 pub struct Listener {
     /// Where; an unspecified address stands for all.
     pub local: End,
-    /// Connections that wait to be accepted at most, and half-open ones at most.
+    /// As long as so many connections wait to be accepted, no other begins.
     pub backlog: usize,
     /// Of the connections that it makes.
     pub options: Options,
@@ -48,7 +52,7 @@ impl Listener {
             return Admission::Full;
         }
         match self.half_open.front() {
-            Some(&oldest) if self.half_open.len() >= self.backlog => Admission::Replace(oldest),
+            Some(&oldest) if self.half_open.len() >= HALF_OPEN => Admission::Replace(oldest),
             _ => Admission::Admit,
         }
     }
@@ -98,22 +102,20 @@ mod tests {
     #[test]
     fn half_open_connections_go_the_oldest_first_and_whole_ones_never() {
         let mut listener = Listener::new(End::new("0.0.0.0".parse().unwrap(), 80), 2, Options::default());
-        let [a, b, c, d] = [1, 2, 3, 4].map(SocketId);
-        for connection in [a, b] {
+        let ids: alloc::vec::Vec<_> = (1..=HALF_OPEN as u32).map(SocketId).collect();
+        for &connection in &ids {
             assert_eq!(listener.admission(), Admission::Admit);
             listener.begin(connection);
         }
-        assert_eq!(listener.admission(), Admission::Replace(a));
-        listener.complete(b);
+        assert_eq!(listener.admission(), Admission::Replace(ids[0]));
+        listener.complete(ids[1]);
         assert_eq!(listener.admission(), Admission::Admit);
-        listener.begin(c);
-        listener.complete(a);
-        assert_eq!((listener.admission(), listener.waiting()), (Admission::Full, (1, 2)));
-        assert_eq!(listener.accept(), Some(b));
+        listener.complete(ids[0]);
+        assert_eq!((listener.admission(), listener.waiting()), (Admission::Full, (HALF_OPEN - 2, 2)));
+        assert_eq!(listener.accept(), Some(ids[1]));
         assert_eq!(listener.admission(), Admission::Admit);
-        listener.begin(d);
-        listener.forget(c);
-        listener.forget(a);
-        assert_eq!(listener.connections().collect::<alloc::vec::Vec<_>>(), [d]);
+        listener.forget(ids[0]);
+        ids[3..].iter().for_each(|&connection| listener.forget(connection));
+        assert_eq!(listener.connections().collect::<alloc::vec::Vec<_>>(), [ids[2]]);
     }
 }

@@ -4,9 +4,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use abi::receive::Check;
-use smoltcp::wire::{
-    IPV6_HEADER_LEN, IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpControl, TcpPacket, UdpPacket,
-};
+use smoltcp::wire::{IPV6_HEADER_LEN, IpAddress, IpProtocol, Ipv4Packet, Ipv6Packet, TcpControl, TcpPacket, UdpPacket};
 
 use crate::net::ethernet::Cast;
 use crate::net::ip::Delivery;
@@ -46,20 +44,19 @@ impl Packet {
 
     /// A packet of which nothing but its bytes is known.
     pub fn parse(mut bytes: Vec<u8>, cast: Cast, is_checked: bool) -> Option<Self> {
-        let (source, destination, protocol, payload, end): (IpAddr, IpAddr, _, _, _) =
-            match bytes.first()? >> 4 {
-                4 => {
-                    let ip = Ipv4Packet::new_checked(&bytes[..]).ok()?;
-                    let ends = (ip.src_addr().into(), ip.dst_addr().into());
-                    (ends.0, ends.1, ip.next_header(), usize::from(ip.header_len()), usize::from(ip.total_len()))
-                }
-                6 => {
-                    let ip = Ipv6Packet::new_checked(&bytes[..]).ok()?;
-                    let ends = (ip.src_addr().into(), ip.dst_addr().into());
-                    (ends.0, ends.1, ip.next_header(), IPV6_HEADER_LEN, ip.total_len())
-                }
-                _ => return None,
-            };
+        let (source, destination, protocol, payload, end): (IpAddr, IpAddr, _, _, _) = match bytes.first()? >> 4 {
+            4 => {
+                let ip = Ipv4Packet::new_checked(&bytes[..]).ok()?;
+                let ends = (ip.src_addr().into(), ip.dst_addr().into());
+                (ends.0, ends.1, ip.next_header(), usize::from(ip.header_len()), usize::from(ip.total_len()))
+            }
+            6 => {
+                let ip = Ipv6Packet::new_checked(&bytes[..]).ok()?;
+                let ends = (ip.src_addr().into(), ip.dst_addr().into());
+                (ends.0, ends.1, ip.next_header(), IPV6_HEADER_LEN, ip.total_len())
+            }
+            _ => return None,
+        };
         bytes.truncate(end);
         let ports = bytes.get(payload..)?.len() >= 4;
         let is_transport = matches!(protocol, IpProtocol::Tcp | IpProtocol::Udp);
