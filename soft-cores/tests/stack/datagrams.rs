@@ -93,6 +93,7 @@ fn row_68_3_what_was_handed_over_stays_although_the_receiver_is_busy_too() {
     });
     assert_eq!(served, [0, 1]);
     assert_eq!((by(&world, 1, Cause::HandedOver), by(&world, 1, Cause::Balanced)), (1, 0));
+    world.pass(10_000);
     world.hosts[0].datagrams(port).close();
     // If all are busy nobody is asked.
     let before = world.stacks[0].counters().handed_over.total();
@@ -107,7 +108,7 @@ fn datagrams_of_65_507_bytes_go_both_ways() {
     let options = Options { receive_buffer: 200_000, ..Options::default() };
     let sockets = bind_all(&mut world, options);
     // From the host in fragments of 1,480 bytes, by hand, for it cannot do that.
-    let payload: Vec<u8> = (0..65_507_u32).map(|at| (at * 7 >> 3) as u8).collect();
+    let payload: Vec<u8> = (0..65_507_u32).map(|at| ((at * 7) >> 3) as u8).collect();
     let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 1, 2, 8, 0, 0x45, 0, 0xff, 0xff, 0, 0, 0, 0, 64, 17, 0, 0];
     frame.extend_from_slice(&[10, 0, 0, 2]);
     frame.extend_from_slice(&CARD.octets());
