@@ -135,11 +135,21 @@ fn datagrams_of_65_507_bytes_go_both_ways() {
         let (offset, length) =
             (usize::from(field & 0x1fff) * 8, usize::from(u16::from_be_bytes([frame[16], frame[17]])) - 20);
         assert_eq!(field & 0x2000 == 0, offset + length == 65_515);
+        assert_eq!(field & 0x4000, 0, "a router may cut fragments");
         whole[offset..offset + length].copy_from_slice(&frame[34..34 + length]);
         bytes += length;
     }
     assert_eq!(bytes, 65_515);
     assert_eq!((&whole[..6], &whole[8..]), (&[0, 7, 0x4e, 0x20, 0xff, 0xeb][..], &payload[..]));
+    // What is not cut here may be cut nowhere (RFC 1191, 3).
+    world.sent.clear();
+    let now = world.now;
+    let host = end(Ipv4Addr::new(10, 0, 0, 2), 20_000);
+    let sender = served.iter().position(|&count| count == 1).unwrap();
+    world.stacks[sender].send_to(now, sockets[sender], host, &[0; 1472]).unwrap();
+    world.settle();
+    let flags: Vec<_> = world.sent.iter().map(|frame| (frame.len(), frame[20], frame[21])).collect();
+    assert_eq!(flags, [(1514, 0x40, 0)]);
 }
 
 #[test]

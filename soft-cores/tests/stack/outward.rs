@@ -252,3 +252,27 @@ fn what_a_router_says_ends_a_session_that_begins_and_no_other() {
     let failure = world.stacks[1].transport().status(begins).unwrap().failure;
     assert_eq!(failure, Some(Failure::Unreachable(ErrorKind::Prohibited)));
 }
+
+#[test]
+fn a_narrow_path_of_datagrams_is_told_to_all_processors() {
+    let mut world = World::new(4, 1, 10);
+    let bind = |stack: &mut soft_cores::net::stack::Stack| stack.bind(end(CARD, 7), Options::default()).unwrap();
+    let sockets: Vec<_> = world.stacks.iter_mut().map(bind).collect();
+    world.keep_sent = true;
+    let lengths = |world: &mut World, from: usize| -> Vec<_> {
+        world.sent.clear();
+        let now = world.now;
+        world.stacks[from].send_to(now, sockets[from], end(PEER, 20_000), &[7; 1472]).unwrap();
+        world.pass(SECOND);
+        world.sent.iter().filter(|it| it[12..14] == [8, 0] && it[23] == 17).map(|it| it.len() - 14).collect()
+    };
+    assert_eq!(lengths(&mut world, 3), [1500]);
+    let packet = world.sent.iter().find(|it| it[12..14] == [8, 0]).unwrap()[14..].to_vec();
+    world.throw(router_says(3, 4, 1400, &packet));
+    world.pass(SECOND);
+    for from in 0..4 {
+        // 1,376 of 1,480 bytes fit 1,400, in eights.
+        assert_eq!(lengths(&mut world, from), [1396, 124]);
+        assert_eq!(world.stacks[from].transport().counters().narrowed, 1);
+    }
+}

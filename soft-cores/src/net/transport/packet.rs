@@ -127,7 +127,7 @@ impl Packet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::specimens::{CARD, CARD_6, PEER, PEER_6, TCP, UDP, ipv4, ipv6, udp};
+    use crate::net::specimens::{CARD, CARD_6, PEER, PEER_6, TCP, UDP, internet_checksum, ipv4, ipv6, udp};
 
     fn parse(bytes: Vec<u8>) -> Option<Packet> {
         Packet::parse(bytes, Cast::Unicast, false)
@@ -147,6 +147,20 @@ mod tests {
         assert_eq!(parse(bytes.clone()).unwrap().datagram(), None);
         // The hardware has looked at it.
         assert!(Packet::parse(bytes, Cast::Unicast, true).unwrap().datagram().is_some());
+    }
+
+    #[test]
+    fn a_segment_is_read_if_its_checksum_is_right() {
+        // A SYN with sequence number 0x05060708 (RFC 9293, 3.1).
+        let mut tcp = [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0x50, 2, 0, 0, 0, 0, 0, 0];
+        let check = internet_checksum(&[&PEER.octets(), &CARD.octets(), &[0, TCP, 0, 20], &tcp]);
+        tcp[16..18].copy_from_slice(&check);
+        let segment = Some(Segment { control: TcpControl::Syn, has_ack: false, sequence: 0x0506_0708 });
+        assert_eq!(parse(ipv4(PEER, CARD, TCP, &tcp)).unwrap().segment(), segment);
+        tcp[15] = 1;
+        let wrong = ipv4(PEER, CARD, TCP, &tcp);
+        assert_eq!(parse(wrong.clone()).unwrap().segment(), None);
+        assert_eq!(Packet::parse(wrong, Cast::Unicast, true).unwrap().segment(), segment);
     }
 
     #[test]
