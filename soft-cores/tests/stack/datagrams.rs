@@ -223,6 +223,12 @@ fn nobody_there_is_reported_and_groups_reach_all_who_are() {
         }
     }
     assert_eq!(heard, 2, "both sockets of the one processor that it came to");
+    world.hosts[0].datagrams(port).send_slice(b"one", to).unwrap();
+    world.pass(100_000);
+    let all = world.stacks.iter_mut().zip(&sockets).flat_map(|(stack, sockets)| {
+        sockets.iter().map(|&socket| stack.sockets(0, |it| it.receive_from(socket))).collect::<Vec<_>>()
+    });
+    assert_eq!(all.filter(Result::is_ok).count(), 1, "what is for one host is for one socket");
     let now = world.now;
     world.stacks[1].leave(now, group.into());
     world.pass(100_000);
