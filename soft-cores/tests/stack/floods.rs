@@ -12,7 +12,7 @@ fn dropped(world: &World, cause: Cause) -> u64 {
 }
 
 /// A SYN from an address where nobody is (RFC 9293, 3.1), by hand.
-fn syn(source: [u8; 4], port: u16, sequence: u32) -> Vec<u8> {
+pub fn syn(source: [u8; 4], port: u16, sequence: u32) -> Vec<u8> {
     let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 9, 9, 8, 0];
     let mut ip = vec![0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0];
     ip.extend_from_slice(&source);

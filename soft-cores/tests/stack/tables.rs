@@ -173,6 +173,22 @@ fn a_processor_that_says_nothing_is_not_waited_for_forever() {
 }
 
 #[test]
+fn what_waits_for_a_decision_is_bounded() {
+    let mut world = World::with(2, 1, 6, |config| config.held = 3);
+    let mut server = Server::start(&mut world, any(80), 32, Options::default());
+    let table = Table { generation: 1, ..world.hardware.clone() };
+    world.blocked = Some(1);
+    world.stacks[1].set_table(0, table);
+    let mut fresh = clients(&mut world, 0..16, usize::MAX);
+    world.pass(5000);
+    let counters = world.stacks[1].counters();
+    // Half of all source ports are processor 1's.
+    assert_eq!((world.stacks[1].held(), counters.not_held), (3, 5));
+    run_all(&mut world, &mut server, &mut fresh, 60 * SECOND);
+    assert_eq!((server.accepted.len(), server.failed, world.stacks[1].held()), (16, 0, 0));
+}
+
+#[test]
 fn row_67_5_tables_that_change_all_the_time_harm_no_session() {
     for seed in 10..16 {
         let mut world = World::new(5, 3, seed);
