@@ -2,8 +2,7 @@
 //!
 //! - [`platform`]: what it runs on, natively or on RV32.
 //! - [`kernel`]: the operating system part (¶66): threads, interrupts, timers, memory, messages, drivers.
-//! - [`net`]: everything between an Ethernet frame and the transport decision (¶67), as state machines without input or
-//!   output.
+//! - [`net`]: everything between an Ethernet frame and a socket (¶67), as state machines without input or output.
 //! - [`net_kernel`]: both together: the program of a processor.
 //!
 //! # Invariants

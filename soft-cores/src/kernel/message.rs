@@ -33,7 +33,7 @@ pub enum Kind {
     Transport = 2,
     /// I have done with what you sent: the buffer is yours again.
     Returned = 3,
-    /// What all processors are to know: groups joined, addresses added.
+    /// What other processors are to know: groups joined, whose sessions are, the card's table.
     Notice = 4,
 }
 

@@ -11,7 +11,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use abi::limits::MAX_PROCESSORS;
 use abi::receive::{Check, Status};
-use smoltcp::wire::{EthernetProtocol, IpProtocol, Ipv6Cidr};
+use smoltcp::wire::{EthernetProtocol, IpProtocol, Ipv4Packet, Ipv6Cidr};
 
 use super::Micros;
 use super::addresses::{Addresses, solicited_node};
@@ -333,11 +333,30 @@ impl NetworkPort {
         self.carry_out(outputs)
     }
 
-    fn send_message(&mut self, now: Micros, message: &Outgoing) -> Vec<Event<'static>> {
-        let packets = message.packets(self.mtu, self.identification);
+    /// Sends a datagram of a transport, in fragments if it is longer than its path takes. One that is not may not be cut on
+    /// its way (RFC 1191, 3): a router that cannot pass it on says so.
+    pub fn send_datagram(&mut self, now: Micros, datagram: &Outgoing, path_mtu: usize) -> Vec<Event<'static>> {
+        let mut packets = self.packets_of(datagram, path_mtu.min(self.mtu));
+        if let [whole] = &mut packets[..]
+            && datagram.path.destination().is_ipv4()
+        {
+            let mut header = Ipv4Packet::new_unchecked(whole);
+            header.set_dont_frag(true);
+            header.fill_checksum();
+        }
+        packets.into_iter().flat_map(|packet| self.send(now, packet)).collect()
+    }
+
+    fn packets_of(&mut self, message: &Outgoing, mtu: usize) -> Vec<Vec<u8>> {
+        let packets = message.packets(mtu, self.identification);
         if packets.len() > 1 {
             self.identification = self.identification.wrapping_add(MAX_PROCESSORS as u32);
         }
+        packets
+    }
+
+    fn send_message(&mut self, now: Micros, message: &Outgoing) -> Vec<Event<'static>> {
+        let packets = self.packets_of(message, self.mtu);
         packets.into_iter().flat_map(|packet| self.send(now, packet)).collect()
     }
 

@@ -1,7 +1,7 @@
 //! What the tests share: packets made byte by byte, without the parsers under test, and seeds.
 
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::{env, println};
 
 use rand_chacha::ChaCha8Rng;
@@ -133,4 +133,19 @@ pub fn icmp_6(source: Ipv6Addr, destination: Ipv6Addr, mut message: Vec<u8>) -> 
     let checksum = internet_checksum(&[&source.octets(), &destination.octets(), &length, &[0, 0, 0, ICMPV6], &message]);
     message[2..4].copy_from_slice(&checksum);
     message
+}
+
+/// A UDP datagram (RFC 768) between these addresses.
+pub fn udp(source: IpAddr, destination: IpAddr, from: u16, to: u16, payload: &[u8]) -> Vec<u8> {
+    let length = (8 + payload.len()) as u16;
+    let mut datagram = [from, to, length, 0].map(u16::to_be_bytes).concat();
+    datagram.extend_from_slice(payload);
+    let octets = |address| match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    };
+    let checksum =
+        internet_checksum(&[&octets(source), &octets(destination), &[0, UDP], &length.to_be_bytes(), &datagram]);
+    datagram[6..8].copy_from_slice(if checksum == [0, 0] { &[0xff, 0xff] } else { &checksum });
+    datagram
 }
