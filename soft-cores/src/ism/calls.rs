@@ -212,6 +212,10 @@ impl Session {
             Call::GetOption { option } if option.is_group() => return Err(Status::Unsupported),
             Call::GetOption { option } => Answer::Value { value: transport.option(socket, option)? },
             Call::Status => self.status(transport),
+            Call::Shutdown { receive, send: false } => {
+                self.no_more_receives |= receive;
+                Answer::None
+            }
             _ => {
                 if self.under_way() >= work.credits {
                     return Err(Status::NoCredit);
@@ -276,9 +280,9 @@ impl Session {
             }
             Call::Receive { list } if list.elements().is_empty() => return Err(Status::Malformed),
             Call::Receive { list } => self.incoming.push_back(Incoming { transaction, list }),
-            Call::Shutdown { receive, send } => {
+            Call::Shutdown { receive, .. } => {
                 self.no_more_receives |= receive;
-                self.no_more_sends |= send;
+                self.no_more_sends = true;
                 self.shutting = Some(transaction);
             }
             _ => return Err(Status::Unsupported),
