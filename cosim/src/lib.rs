@@ -3,6 +3,7 @@
 //! The verilated gateware stands in [`bridge`]; around it the network ([`source`]), the processors ([`processor`]) and the host's
 //! registers, all in one clock ([`card`]). [`replay`] sends frames through and holds the card against [`mod@reference`], a model that shares
 //! no code with the gateware; [`verify`] does so with golden [`vectors`]. [`capture`] reads frames from files, [`mutate`] spoils them.
+//! [`host`] is the host's socket module and its applications.
 
 pub mod bridge;
 pub mod capture;
@@ -10,6 +11,7 @@ pub mod card;
 pub mod core_memory;
 pub mod cores;
 pub mod dma_traffic;
+pub mod host;
 pub mod measure;
 pub mod memory;
 pub mod mutate;
