@@ -5,13 +5,14 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Who may depend on whom, and how.
-const ARROWS: [(&str, &str, &str); 8] = [
+const ARROWS: [(&str, &str, &str); 9] = [
     ("pointsman", "abi", "normal"),
     ("pointsman", "cosim", "normal"),
     ("pointsman", "hdl", "normal"),
     ("cosim", "abi", "normal"),
     ("cosim", "abi", "build"),
     ("cosim", "hdl", "build"),
+    ("cosim", "soft-cores", "dev"),
     ("hdl", "abi", "normal"),
     ("soft-cores", "abi", "normal"),
 ];

@@ -74,7 +74,8 @@ impl Osm {
     pub fn service(&self) -> bool {
         let mut worked = self.take_replies();
         worked |= self.take_reports();
-        for processor in 0..self.state().processors {
+        let processors = self.state().processors;
+        for processor in 0..processors {
             worked |= self.send_messages(processor);
         }
         worked
@@ -83,13 +84,14 @@ impl Osm {
     /// 69.6: frames from the outbound post queue, each given back as soon as it was read.
     fn take_replies(&self) -> bool {
         let mut worked = false;
-        for _ in 0..self.state().config.frames {
+        let frames = self.state().config.frames;
+        let base = self.state().config.memory;
+        for _ in 0..frames {
             let mfa = self.port().read(csr::I2O_OUTBOUND.at(0));
             if mfa == EMPTY {
                 break;
             }
             worked = true;
-            let base = self.state().config.memory;
             let mut bytes = [0; FRAME as usize];
             let address = base & !0xFFFF_FFFF | u64::from(mfa);
             self.port().load(address, &mut bytes);

@@ -75,7 +75,8 @@ pub(super) struct Session {
     /// Of those that need a credit.
     under_way: usize,
     pub sends: usize,
-    posted: usize,
+    /// Receives in their order, with the answers that overtook others: a copy of an answer that failed is made again.
+    posted: VecDeque<(u32, Option<(u64, Reply)>)>,
     /// Buffers to receive into that are not posted; how many it has in all.
     spare: Vec<u64>,
     owned: usize,
@@ -86,6 +87,8 @@ pub(super) struct Session {
     /// Receives are posted.
     pub receives: bool,
     pub closing: bool,
+    /// Its end was answered; answers that it overtook are to come.
+    closed: bool,
 }
 
 /// A socket that has a session on every processor.
@@ -288,7 +291,7 @@ impl State {
             deferred: VecDeque::new(),
             under_way: 0,
             sends: 0,
-            posted: 0,
+            posted: VecDeque::new(),
             owned: spare.len(),
             spare,
             received: VecDeque::new(),
@@ -297,6 +300,7 @@ impl State {
             addresses: None,
             receives: false,
             closing: false,
+            closed: false,
         };
         self.sessions.insert(index, session);
         Some(tag)
@@ -357,7 +361,7 @@ impl State {
                 return;
             };
             let may = session.receives && !session.closing && !session.end && session.error.is_none();
-            if !may || session.posted >= most {
+            if !may || session.posted.len() >= most {
                 return;
             }
             if session.spare.is_empty() && session.owned < most && pool_has_many {
@@ -365,8 +369,11 @@ impl State {
                 session.spare.extend(self.buffers.pop());
             }
             let Some(buffer) = session.spare.pop() else { return };
-            session.posted += 1;
             let list = List::single(buffer, bytes).unwrap_or_default();
+            let next = self.next_transaction.wrapping_add(1);
+            if let Some(session) = self.session(tag) {
+                session.posted.push_back((next, None));
+            }
             self.issue(tag, Call::Receive { list }, Pending::Receive(buffer));
         }
     }
@@ -438,7 +445,7 @@ impl State {
             }
             Pending::Receive(buffer) => {
                 if let Some(session) = self.session(tag) {
-                    session.posted -= 1;
+                    session.posted.retain(|(posted, _)| *posted != transaction);
                     session.spare.push(buffer);
                 }
             }
@@ -513,22 +520,40 @@ impl State {
                     session.failed(if group.is_none() { reply.status } else { Status::Ok });
                 }
             }
-            Pending::Receive(buffer) => self.received(tag, buffer, reply),
+            Pending::Receive(buffer) => self.received_in_order(tag, buffer, reply),
             Pending::Accept(connection) => self.accepted(group, connection, reply),
             Pending::Close => {
-                self.remove(tag);
-                // There may be room now for what others await.
-                let listeners: Vec<_> = self.groups.keys().copied().collect();
-                listeners.into_iter().for_each(|group| self.post_accepts(group));
+                if let Some(session) = self.session(tag) {
+                    session.closed = true;
+                }
             }
+        }
+        if self.session(tag).is_some_and(|session| session.closed && session.pending.is_empty()) {
+            self.remove(tag);
+            // There may be room now for what others await.
+            let listeners: Vec<_> = self.groups.keys().copied().collect();
+            listeners.into_iter().for_each(|group| self.post_accepts(group));
         }
         self.pump(tag);
         keys
     }
 
+    fn received_in_order(&mut self, tag: Tag, buffer: u64, reply: &Reply) {
+        let Some(session) = self.session(tag) else { return };
+        if let Some(place) = session.posted.iter_mut().find(|(posted, _)| *posted == reply.transaction) {
+            place.1 = Some((buffer, *reply));
+        }
+        while let Some(session) = self.session(tag)
+            && let Some(&(_, Some((buffer, reply)))) = session.posted.front()
+        {
+            session.posted.pop_front();
+            self.received(tag, buffer, &reply);
+        }
+        self.post_receives(tag);
+    }
+
     fn received(&mut self, tag: Tag, buffer: u64, reply: &Reply) {
         let Some(session) = self.session(tag) else { return };
-        session.posted -= 1;
         let group = session.group;
         match reply.answer {
             Answer::Received { length, remote, .. } if length > 0 || remote.is_some() => {
@@ -553,7 +578,6 @@ impl State {
                 }
             }
         }
-        self.post_receives(tag);
     }
 
     fn accepted(&mut self, group: Option<u32>, connection: Tag, reply: &Reply) {

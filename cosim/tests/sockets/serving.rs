@@ -23,18 +23,18 @@ fn row_69_1_an_echo_server_serves_connections_of_all_processors_at_once() {
         let server = system.spawn(|task| {
             applications::serve(task, address("10.0.0.1:7"), 16, applications::echo).unwrap();
         });
+        // All four processors listen by then.
+        system.run(1000);
         let mut peers = Vec::new();
         for number in 0..8 {
             let id = system.dial(&format!("192.0.2.1:{}", 5000 + number), "10.0.0.1:7");
             peers.push(Peer::new(id, &pattern(12_000, number), true));
         }
-        let loads: Vec<_> = (0..4).map(|p| system.modules[p].0.counters().accepted).collect();
         system.run_peers(&mut peers);
         for (number, peer) in peers.iter().enumerate() {
             assert!(peer.got == pattern(12_000, number as u32), "seed {seed}, peer {number}: {} bytes", peer.got.len());
             assert_eq!(system.network.peer_end(peer.id), Some(Ok(())), "seed {seed}");
         }
-        assert!(loads.iter().sum::<u64>() <= 8);
         assert!((0..4).all(|p| system.modules[p].0.counters().accepted == 2), "seed {seed}");
         system.assert_nothing_leaks(&[server], &peers);
     }

@@ -200,16 +200,7 @@ impl Bench {
         Some(mfa)
     }
 
-    pub fn has_outbound(&self) -> bool {
-        !self.inside().out_post.is_empty()
-    }
-
     /// The host's own channel.
-    pub fn host_room(&self) -> usize {
-        let inside = self.inside();
-        inside.room(inside.setup.processors)
-    }
-
     pub fn host_push(&self, descriptor: &Descriptor) {
         let at_host = |address, is_host: bool| {
             if is_host { Endpoint::Host(address) } else { Endpoint::Card(address as u32) }
