@@ -147,7 +147,7 @@ mod tests {
         let copies = cut(&buffers, 4, &spans((0x80, 10), (0x40, 100)), 28, 2, Direction::Outgoing);
         let plain: Vec<_> = copies.iter().map(|c| (c.source, c.destination, c.length)).collect();
         // By hand: 6 left of the first buffer; 4 until the ring ends, 16 behind it; 2 of the last.
-        let card = |address| Endpoint::Card(0x0200_0000 + address);
+        let card = |address: u32| Endpoint::Card(0x0200_0000 + address);
         let expected = [
             (Endpoint::Host(0x1004), card(0x80), 6),
             (Endpoint::Host(0x2000), card(0x86), 4),
