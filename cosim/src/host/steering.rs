@@ -121,7 +121,7 @@ fn folded(address: IpAddr) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::hash::{
+    use crate::reference::{
         Addresses, Flow, HashConfig, HashFields, HashFunction, HashTypes, MICROSOFT_KEY, Upper, hash,
     };
 
