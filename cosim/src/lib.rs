@@ -4,6 +4,7 @@
 //! registers, all in one clock ([`card`]). [`replay`] sends frames through and holds the card against [`mod@reference`], a model that shares
 //! no code with the gateware; [`verify`] does so with golden [`vectors`]. [`capture`] reads frames from files, [`mutate`] spoils them.
 //! [`system`] has net kernels on the processors ([`native`], [`programs`]), [`clients`] beyond a [`link`], and a host.
+//! [`host`] is the host's socket module and its applications.
 
 pub mod bridge;
 pub mod capture;
@@ -13,6 +14,7 @@ pub mod core_memory;
 pub mod cores;
 pub mod dma_traffic;
 pub mod fiber;
+pub mod host;
 pub mod link;
 pub mod measure;
 pub mod memory;

@@ -2,6 +2,7 @@
 //!
 //! - [`platform`]: what it runs on, natively or on RV32.
 //! - [`kernel`]: the operating system part (¶66): threads, interrupts, timers, memory, messages, drivers.
+//! - [`ism`]: the socket module (¶69): the host's socket calls, from message frames to the sockets of this processor.
 //! - [`net`]: everything between an Ethernet frame and a socket (¶67), as state machines without input or output.
 //! - [`net_kernel`]: both together: the program of a processor.
 //!
@@ -20,6 +21,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod ism;
 pub mod kernel;
 pub mod net;
 pub mod net_kernel;
