@@ -190,26 +190,29 @@ impl Card {
 
     fn configure(&mut self, config: &DispatchConfig) -> Result<(), CardError> {
         self.host_write(csr::PCIE_ID.offset, self.rig.host.config().card_id.into())?;
-        let hash = &config.hash;
-        let control = csr::hash_control::FUNCTION.put(match hash.function {
-            HashFunction::Xor => csr::FUNCTION_XOR,
-            HashFunction::Toeplitz => csr::FUNCTION_TOEPLITZ,
-        }) | csr::hash_control::FRAGMENT_ADDRESSES.put(hash.fragment_addresses.into())
-            | csr::hash_control::CHUNK_BITS.put(hash.chunk_bits.into());
-        self.host_write(csr::HASH_CONTROL.offset, control)?;
-        self.host_write(csr::HASH_FIELDS.offset, u32::from(hash.fields.0) | u32::from(hash.types.0) << 4)?;
-        self.host_write(csr::FLOOD.offset, u32::from(config.flood_arp) | u32::from(config.flood_nd) << 1)?;
-        self.host_write(csr::DEFAULT_PROCESSOR.offset, config.default_processor.into())?;
-        self.host_write(csr::MAX_FRAME_LENGTH.offset, config.max_frame as u32)?;
-        for (k, word) in hash.key.chunks_exact(4).enumerate() {
-            let word = u32::from_be_bytes(word.try_into().expect("four bytes"));
-            self.host_write(csr::HASH_KEY.at(k), word)?;
-        }
-        for (entry, processor) in config.reta.iter().enumerate() {
-            self.host_write(csr::RETA.at(entry), (*processor).into())?;
-        }
-        Ok(())
+        dispatch_registers(config).into_iter().try_for_each(|(offset, value)| self.host_write(offset, value))
     }
+}
+
+/// The host's registers that make the card dispatch as `config` says, with their values.
+pub fn dispatch_registers(config: &DispatchConfig) -> Vec<(u32, u32)> {
+    let hash = &config.hash;
+    let control = csr::hash_control::FUNCTION.put(match hash.function {
+        HashFunction::Xor => csr::FUNCTION_XOR,
+        HashFunction::Toeplitz => csr::FUNCTION_TOEPLITZ,
+    }) | csr::hash_control::FRAGMENT_ADDRESSES.put(hash.fragment_addresses.into())
+        | csr::hash_control::CHUNK_BITS.put(hash.chunk_bits.into());
+    let single = [
+        (csr::HASH_CONTROL.offset, control),
+        (csr::HASH_FIELDS.offset, u32::from(hash.fields.0) | u32::from(hash.types.0) << 4),
+        (csr::FLOOD.offset, u32::from(config.flood_arp) | u32::from(config.flood_nd) << 1),
+        (csr::DEFAULT_PROCESSOR.offset, config.default_processor.into()),
+        (csr::MAX_FRAME_LENGTH.offset, config.max_frame as u32),
+    ];
+    let (words, _) = hash.key.as_chunks::<4>();
+    let key = words.iter().enumerate().map(|(k, word)| (csr::HASH_KEY.at(k), u32::from_be_bytes(*word)));
+    let table = config.reta.iter().enumerate().map(|(entry, p)| (csr::RETA.at(entry), u32::from(*p)));
+    single.into_iter().chain(key).chain(table).collect()
 }
 
 /// Why a run cannot go on.

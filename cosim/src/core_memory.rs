@@ -69,6 +69,11 @@ impl CoreMemory {
         self.open.remove(&address);
     }
 
+    /// Whether an answer is due.
+    pub fn is_pending(&self) -> bool {
+        self.pending
+    }
+
     /// Puts the answer that is due on the port.
     pub fn drive(&mut self, inputs: &mut Inputs) {
         let bit = 1u16 << self.number;

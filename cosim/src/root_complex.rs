@@ -200,6 +200,16 @@ impl RootComplex {
         self.host.take_answers()
     }
 
+    /// The answer to one of the host's reads, if it has come.
+    pub fn take_answer(&mut self, ticket: Ticket) -> Option<Answer> {
+        self.host.take_answer(ticket)
+    }
+
+    /// Whether there are answers or interrupts that nobody has taken.
+    pub fn has_news(&self) -> bool {
+        self.host.has_answers() || !self.interrupts.is_empty()
+    }
+
     /// Interrupts since the last call, the oldest first.
     pub fn take_interrupts(&mut self) -> Vec<Interrupt> {
         std::mem::take(&mut self.interrupts)

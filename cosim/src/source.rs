@@ -8,7 +8,7 @@ use rand_core::{Rng, SeedableRng};
 use crate::bridge::Inputs;
 
 /// Bytes of every frame on the wire that the stream does not carry: preamble, FCS and the gap between frames (IEEE 802.3).
-const WIRE_OVERHEAD: u64 = 8 + 4 + 12;
+pub const WIRE_OVERHEAD: u64 = 8 + 4 + 12;
 
 /// How fast frames follow each other.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -103,6 +103,15 @@ impl Host {
         std::mem::take(&mut self.answers)
     }
 
+    pub fn take_answer(&mut self, ticket: Ticket) -> Option<Answer> {
+        let place = self.answers.iter().position(|answer| answer.ticket == ticket)?;
+        Some(self.answers.remove(place))
+    }
+
+    pub fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
     pub fn write(&mut self, bar: u8, offset: u64, bytes: &[u8], config: &Config) {
         let address = base(bar, config).wrapping_add(offset);
         for (at, length) in pieces(address, bytes.len(), config.max_payload) {

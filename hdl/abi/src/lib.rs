@@ -7,6 +7,7 @@
 //! - [`dma`]: descriptors, completion entries and windows of the DMA channels.
 //! - [`transmit`]: the entries of the send and done queues.
 //! - [`limits`]: the sizes both sides must know.
+//! - [`socket`]: the messages between host and processors: sockets over I2O private messages.
 //!
 //! `no_std`, no dependencies, no `unsafe`.
 #![no_std]
@@ -17,4 +18,5 @@ pub mod limits;
 pub mod params;
 pub mod receive;
 pub mod render;
+pub mod socket;
 pub mod transmit;
