@@ -96,9 +96,9 @@ const _: () = assert!(
 /// Bits of Toeplitz input taken a cycle: a flow's headers need at least 34 bytes, so at W = 64 flows come at most every 5 cycles.
 const fn chunk(width: usize) -> usize {
     match width {
-        64 => 64,
+        64 => 58,
         128 => 96,
-        256 => 160,
+        256 => 144,
         _ => 288,
     }
 }
@@ -123,9 +123,9 @@ const _: () =
 /// The card's Verilog; its top module is called `nic`.
 pub fn emit_nic(params: NicParams) -> Result<Emitted, EmitError> {
     with_room(move || match params.width() {
-        64 => emit(&mut Nic::<64, 8, 64, 95>::new(params), "nic"),
+        64 => emit(&mut Nic::<64, 8, 58, 89>::new(params), "nic"),
         128 => emit(&mut Nic::<128, 16, 96, 127>::new(params), "nic"),
-        256 => emit(&mut Nic::<256, 32, 160, 191>::new(params), "nic"),
+        256 => emit(&mut Nic::<256, 32, 144, 175>::new(params), "nic"),
         _ => emit(&mut Nic::<512, 64, 288, 319>::new(params), "nic"),
     })
 }
@@ -146,9 +146,9 @@ fn with_room<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 pub fn emit_classifier(params: NicParams) -> Result<Emitted, EmitError> {
     let n = params.processors();
     match params.width() {
-        64 => emit(&mut Classifier::<64, 64, 95>::new(n), "classifier"),
+        64 => emit(&mut Classifier::<64, 58, 89>::new(n), "classifier"),
         128 => emit(&mut Classifier::<128, 96, 127>::new(n), "classifier"),
-        256 => emit(&mut Classifier::<256, 160, 191>::new(n), "classifier"),
+        256 => emit(&mut Classifier::<256, 144, 175>::new(n), "classifier"),
         _ => emit(&mut Classifier::<512, 288, 319>::new(n), "classifier"),
     }
 }
@@ -156,9 +156,9 @@ pub fn emit_classifier(params: NicParams) -> Result<Emitted, EmitError> {
 /// The hash block's Verilog, for measuring it alone; its top module is called `flow_hash`.
 pub fn emit_flow_hash(params: NicParams) -> Result<Emitted, EmitError> {
     match params.width() {
-        64 => emit(&mut FlowHash::<64, 95>::default(), "flow_hash"),
+        64 => emit(&mut FlowHash::<58, 89>::default(), "flow_hash"),
         128 => emit(&mut FlowHash::<96, 127>::default(), "flow_hash"),
-        256 => emit(&mut FlowHash::<160, 191>::default(), "flow_hash"),
+        256 => emit(&mut FlowHash::<144, 175>::default(), "flow_hash"),
         _ => emit(&mut FlowHash::<288, 319>::default(), "flow_hash"),
     }
 }

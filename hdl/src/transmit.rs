@@ -46,8 +46,9 @@ use crate::transmit_sums::{self, TransmitSums};
 use crate::tx_drain::{self, Frame, TxDrain};
 use crate::tx_scheduler::TxScheduler;
 
-/// Bytes of the buffer: two frames of the longest kind, and what is left of the memory blocks that takes.
-pub const BUFFER_BYTES: usize = 24 * 1024;
+/// Bytes of the buffer: two frames of the longest kind, and what is left to a power of two: so a word's bits come from as many memory
+/// blocks as they need and are not chosen among others behind them.
+pub const BUFFER_BYTES: usize = 32 * 1024;
 const _: () = assert!(BUFFER_BYTES >= 2 * MAX_FRAME);
 
 /// Cycles from `send_push_i` to `tx_tvalid` for a frame of `lines` lines: queue, choice of the processor, fetch, sums, queue, drain.
