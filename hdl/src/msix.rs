@@ -80,8 +80,10 @@ pub struct Msix {
     read: DFF<Bits<32>>,
     // The vectors.
     off: DFF<Bit>,
-    prescaler: DFF<Bits<6>>,
-    tick: DFF<Bit>,
+    /// Time in cycles; vectors count in ticks of 64.
+    cycles: DFF<Bits<22>>,
+    time: Signal<Local, Bits<16>>,
+    deadline: DFF<Bits<16>>,
     vectors: Vec<MsixVector>,
     all_pending: Concat<64>,
     // Whose turn it is.
@@ -137,7 +139,8 @@ impl Msix {
             },
             clock, reset, word, write, wdata, rdata, enable, function_mask, hold_count, hold_time, pending,
             message_valid, message_address, message_data, message_ready, in_table, in_control, stores, clear_place,
-            store_place, store_data, mask_read, read_mask, read_control, read_nothing, read, off, prescaler, tick,
+            store_place, store_data, mask_read, read_mask, read_control, read_nothing, read, off, cycles, time,
+            deadline,
             all_pending, step, index, following, looked_at, requested, request, stale, goes, address, fetched, low,
             high, both, data, valid
         }
@@ -147,7 +150,7 @@ impl Msix {
 impl Logic for Msix {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, clear_place, read_mask, read_control, read_nothing, read, off, prescaler, tick);
+        dff_setup!(self, clock, clear_place, read_mask, read_control, read_nothing, read, off, cycles, deadline);
         dff_setup!(self, clock, step, index, looked_at, requested, stale, fetched, low, high, data, valid);
         self.entries.clock.next = self.clock.val();
         self.shadow.clock.next = self.clock.val();
@@ -199,8 +202,9 @@ impl Logic for Msix {
 
         // The vectors.
         self.off.d.next = !self.enable.val() | self.function_mask.val();
-        self.prescaler.d.next = self.prescaler.q.val() + 1;
-        self.tick.d.next = self.prescaler.q.val().all();
+        self.cycles.d.next = self.cycles.q.val() + 1;
+        self.time.next = self.cycles.q.val().get_bits::<16>(6);
+        self.deadline.d.next = self.time.val() + self.hold_time.val();
         self.goes.next = (self.step.q.val() == 5) & self.requested.q.val() & !self.stale.q.val() & !self.stores.val();
         self.request.next = false;
         for v in 0..64 {
@@ -212,9 +216,10 @@ impl Logic for Msix {
             self.vectors[v].level.next = self.level[v].val();
             self.vectors[v].happens.next = self.happens[v].val();
             self.vectors[v].blocked.next = self.masked[v].q.val() | self.off.q.val();
-            self.vectors[v].tick.next = self.tick.q.val();
             self.vectors[v].hold_count.next = self.hold_count.val();
-            self.vectors[v].hold_time.next = self.hold_time.val();
+            self.vectors[v].hold_time.next = self.hold_time.val().any();
+            self.vectors[v].time.next = self.time.val();
+            self.vectors[v].deadline.next = self.deadline.q.val();
             self.vectors[v].sent.next = self.goes.val() & (self.index.q.val() == v.to_bits());
             self.request.next =
                 self.request.val() | (self.vectors[v].request.val() & (self.index.q.val() == v.to_bits()));

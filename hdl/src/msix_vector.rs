@@ -4,17 +4,18 @@
 //! the mask a due message stays pending, and is forgotten when `level` falls, as the PCI specification demands; it is sent when the mask
 //! goes while `level` is still high.
 //!
-//! Moderation holds a due message back until `hold_count` events have come or `hold_time` ticks have passed since it became due,
-//! whichever is first; with both 0 it is not held, with one of them 0 only the other counts.
+//! Moderation holds a due message back until `hold_count` events have come or it is `deadline` as it was when the message became due,
+//! whichever is first; without both it is not held, without one of them only the other counts.
 //!
 //! | port         | dir | width | meaning                                                               |
 //! |--------------|-----|-------|-----------------------------------------------------------------------|
 //! | `level`      | in  | 1     | the condition that the vector reports                                 |
 //! | `happens`    | in  | 1     | something that counts has happened, with the rise of `level` or later |
 //! | `blocked`    | in  | 1     | masked, or MSI-X is off                                               |
-//! | `tick`       | in  | 1     | a unit of `hold_time` has passed                                      |
 //! | `hold_count` | in  | 8     | events to wait for; 0: do not wait for events                         |
-//! | `hold_time`  | in  | 16    | ticks to wait for; 0: do not wait for time                            |
+//! | `hold_time`  | in  | 1     | wait for time                                                         |
+//! | `time`       | in  | 16    | time in ticks                                                         |
+//! | `deadline`   | in  | 16    | what it will be when a message that becomes due now has been held     |
 //! | `sent`       | in  | 1     | the message of the rises before this cycle is on its way              |
 //! | `request`    | out | 1     | send a message now; reset value 0                                     |
 //! | `pending`    | out | 1     | a message is due but blocked; reset value 0                           |
@@ -36,9 +37,10 @@ pub struct MsixVector {
     pub level: Signal<In, Bit>,
     pub happens: Signal<In, Bit>,
     pub blocked: Signal<In, Bit>,
-    pub tick: Signal<In, Bit>,
     pub hold_count: Signal<In, Bits<8>>,
-    pub hold_time: Signal<In, Bits<16>>,
+    pub hold_time: Signal<In, Bit>,
+    pub time: Signal<In, Bits<16>>,
+    pub deadline: Signal<In, Bits<16>>,
     pub sent: Signal<In, Bit>,
     pub request: Signal<Out, Bit>,
     pub pending: Signal<Out, Bit>,
@@ -48,7 +50,8 @@ pub struct MsixVector {
     rises: Signal<Local, Bit>,
     due: DFF<Bit>,
     events: DFF<Bits<8>>,
-    ticks: DFF<Bits<16>>,
+    until: DFF<Bits<16>>,
+    over: DFF<Bit>,
     ripe: DFF<Bit>,
     waits: DFF<Bit>,
 }
@@ -56,7 +59,7 @@ pub struct MsixVector {
 impl Logic for MsixVector {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, now, before_now, happened, due, events, ticks, ripe, waits);
+        dff_setup!(self, clock, now, before_now, happened, due, events, until, over, ripe, waits);
 
         self.now.d.next = self.level.val();
         self.before_now.d.next = self.now.q.val();
@@ -74,22 +77,21 @@ impl Logic for MsixVector {
         if self.happened.q.val() & (self.events.q.val() != 255) {
             self.events.d.next = self.events.q.val() + 1;
         }
-        if self.tick.val() & (self.ticks.q.val() != 65535) {
-            self.ticks.d.next = self.ticks.q.val() + 1;
-        }
+        self.over.d.next = self.over.q.val() | (self.time.val() == self.until.q.val());
         if !self.due.q.val() | self.sent.val() {
             self.events.d.next = 0.into();
             if self.happened.q.val() {
                 self.events.d.next = 1.into();
             }
-            self.ticks.d.next = 0.into();
+            self.until.d.next = self.deadline.val();
+            self.over.d.next = false;
         }
-        self.waits.d.next = self.hold_count.val().any() | self.hold_time.val().any();
+        self.waits.d.next = self.hold_count.val().any() | self.hold_time.val();
         self.ripe.d.next = self.due.q.val()
             & !self.sent.val()
             & (!self.waits.q.val()
                 | (self.hold_count.val().any() & (self.events.q.val() >= self.hold_count.val()))
-                | (self.hold_time.val().any() & (self.ticks.q.val() >= self.hold_time.val())));
+                | (self.hold_time.val() & self.over.q.val()));
 
         self.request.next = self.ripe.q.val() & self.due.q.val() & !self.blocked.val();
         self.pending.next = self.due.q.val() & self.blocked.val();
@@ -121,10 +123,17 @@ mod tests {
         seen
     }
 
-    /// Cycles until the message is requested, with `level` high and an event and a tick in each of the first ones.
+    /// Time in ticks when the message becomes due: it will soon begin again at 0.
+    const NOW: u64 = 0xFFFE;
+
+    /// Cycles until the message is requested, with `level` high, an event in each of the first ones, and ticks from when it is due.
     fn cycles_to_request(dut: &mut Dut, events: usize, ticks: usize) -> Option<usize> {
-        (0..40).find(|n| {
-            dut.tick.next = *n >= LATENCY && *n < ticks + LATENCY;
+        (0..40usize).find(|n| {
+            let passed = n.saturating_sub(LATENCY).min(ticks) as u64;
+            dut.time.next = ((NOW + passed) & 0xFFFF).to_bits();
+            if passed > 0 {
+                dut.deadline.next = 0x1234.into();
+            }
             cycle(dut, true, *n < events).0
         })
     }
@@ -132,7 +141,9 @@ mod tests {
     fn held(count: u64, time: u64) -> Dut {
         let mut dut = Dut::default();
         dut.hold_count.next = count.to_bits();
-        dut.hold_time.next = time.to_bits();
+        dut.hold_time.next = time > 0;
+        dut.time.next = NOW.to_bits();
+        dut.deadline.next = ((NOW + time) & 0xFFFF).to_bits();
         cycle(&mut dut, false, false);
         cycle(&mut dut, false, false);
         dut
@@ -156,10 +167,10 @@ mod tests {
     fn a_message_waits_for_its_events_or_its_time() {
         assert_eq!(cycles_to_request(&mut held(4, 0), 4, 0), Some(LATENCY + 3));
         assert_eq!(cycles_to_request(&mut held(4, 0), 3, 20), None);
-        assert_eq!(cycles_to_request(&mut held(0, 6), 30, 6), Some(LATENCY + 6 + 1));
+        assert_eq!(cycles_to_request(&mut held(0, 6), 30, 6), Some(LATENCY + 6 + 2));
         assert_eq!(cycles_to_request(&mut held(0, 6), 30, 5), None);
         assert_eq!(cycles_to_request(&mut held(4, 2), 4, 20), Some(LATENCY + 3));
-        assert_eq!(cycles_to_request(&mut held(30, 2), 4, 20), Some(LATENCY + 3));
+        assert_eq!(cycles_to_request(&mut held(30, 2), 4, 20), Some(LATENCY + 2 + 2));
     }
 
     #[test]
