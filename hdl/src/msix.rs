@@ -82,7 +82,7 @@ pub struct Msix {
     off: DFF<Bit>,
     /// Time in cycles; vectors count in ticks of 64.
     cycles: DFF<Bits<22>>,
-    time: Signal<Local, Bits<16>>,
+    ticks: Signal<Local, Bits<16>>,
     deadline: DFF<Bits<16>>,
     vectors: Vec<MsixVector>,
     all_pending: Concat<64>,
@@ -139,7 +139,7 @@ impl Msix {
             },
             clock, reset, word, write, wdata, rdata, enable, function_mask, hold_count, hold_time, pending,
             message_valid, message_address, message_data, message_ready, in_table, in_control, stores, clear_place,
-            store_place, store_data, mask_read, read_mask, read_control, read_nothing, read, off, cycles, time,
+            store_place, store_data, mask_read, read_mask, read_control, read_nothing, read, off, cycles, ticks,
             deadline,
             all_pending, step, index, following, looked_at, requested, request, stale, goes, address, fetched, low,
             high, both, data, valid
@@ -203,8 +203,8 @@ impl Logic for Msix {
         // The vectors.
         self.off.d.next = !self.enable.val() | self.function_mask.val();
         self.cycles.d.next = self.cycles.q.val() + 1;
-        self.time.next = self.cycles.q.val().get_bits::<16>(6);
-        self.deadline.d.next = self.time.val() + self.hold_time.val();
+        self.ticks.next = self.cycles.q.val().get_bits::<16>(6);
+        self.deadline.d.next = self.ticks.val() + self.hold_time.val();
         self.goes.next = (self.step.q.val() == 5) & self.requested.q.val() & !self.stale.q.val() & !self.stores.val();
         self.request.next = false;
         for v in 0..64 {
@@ -218,7 +218,7 @@ impl Logic for Msix {
             self.vectors[v].blocked.next = self.masked[v].q.val() | self.off.q.val();
             self.vectors[v].hold_count.next = self.hold_count.val();
             self.vectors[v].hold_time.next = self.hold_time.val().any();
-            self.vectors[v].time.next = self.time.val();
+            self.vectors[v].ticks.next = self.ticks.val();
             self.vectors[v].deadline.next = self.deadline.q.val();
             self.vectors[v].sent.next = self.goes.val() & (self.index.q.val() == v.to_bits());
             self.request.next =

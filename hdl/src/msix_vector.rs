@@ -14,7 +14,7 @@
 //! | `blocked`    | in  | 1     | masked, or MSI-X is off                                               |
 //! | `hold_count` | in  | 8     | events to wait for; 0: do not wait for events                         |
 //! | `hold_time`  | in  | 1     | wait for time                                                         |
-//! | `time`       | in  | 16    | time in ticks                                                         |
+//! | `ticks`      | in  | 16    | time in ticks                                                         |
 //! | `deadline`   | in  | 16    | what it will be when a message that becomes due now has been held     |
 //! | `sent`       | in  | 1     | the message of the rises before this cycle is on its way              |
 //! | `request`    | out | 1     | send a message now; reset value 0                                     |
@@ -39,7 +39,7 @@ pub struct MsixVector {
     pub blocked: Signal<In, Bit>,
     pub hold_count: Signal<In, Bits<8>>,
     pub hold_time: Signal<In, Bit>,
-    pub time: Signal<In, Bits<16>>,
+    pub ticks: Signal<In, Bits<16>>,
     pub deadline: Signal<In, Bits<16>>,
     pub sent: Signal<In, Bit>,
     pub request: Signal<Out, Bit>,
@@ -50,7 +50,7 @@ pub struct MsixVector {
     rises: Signal<Local, Bit>,
     due: DFF<Bit>,
     events: DFF<Bits<8>>,
-    until: DFF<Bits<16>>,
+    own_deadline: DFF<Bits<16>>,
     over: DFF<Bit>,
     ripe: DFF<Bit>,
     waits: DFF<Bit>,
@@ -59,7 +59,7 @@ pub struct MsixVector {
 impl Logic for MsixVector {
     #[hdl_gen]
     fn update(&mut self) {
-        dff_setup!(self, clock, now, before_now, happened, due, events, until, over, ripe, waits);
+        dff_setup!(self, clock, now, before_now, happened, due, events, own_deadline, over, ripe, waits);
 
         self.now.d.next = self.level.val();
         self.before_now.d.next = self.now.q.val();
@@ -77,13 +77,13 @@ impl Logic for MsixVector {
         if self.happened.q.val() & (self.events.q.val() != 255) {
             self.events.d.next = self.events.q.val() + 1;
         }
-        self.over.d.next = self.over.q.val() | (self.time.val() == self.until.q.val());
+        self.over.d.next = self.over.q.val() | (self.ticks.val() == self.own_deadline.q.val());
         if !self.due.q.val() | self.sent.val() {
             self.events.d.next = 0.into();
             if self.happened.q.val() {
                 self.events.d.next = 1.into();
             }
-            self.until.d.next = self.deadline.val();
+            self.own_deadline.d.next = self.deadline.val();
             self.over.d.next = false;
         }
         self.waits.d.next = self.hold_count.val().any() | self.hold_time.val();
@@ -130,7 +130,7 @@ mod tests {
     fn cycles_to_request(dut: &mut Dut, events: usize, ticks: usize) -> Option<usize> {
         (0..40usize).find(|n| {
             let passed = n.saturating_sub(LATENCY).min(ticks) as u64;
-            dut.time.next = ((NOW + passed) & 0xFFFF).to_bits();
+            dut.ticks.next = ((NOW + passed) & 0xFFFF).to_bits();
             if passed > 0 {
                 dut.deadline.next = 0x1234.into();
             }
@@ -142,7 +142,7 @@ mod tests {
         let mut dut = Dut::default();
         dut.hold_count.next = count.to_bits();
         dut.hold_time.next = time > 0;
-        dut.time.next = NOW.to_bits();
+        dut.ticks.next = NOW.to_bits();
         dut.deadline.next = ((NOW + time) & 0xFFFF).to_bits();
         cycle(&mut dut, false, false);
         cycle(&mut dut, false, false);
