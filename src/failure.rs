@@ -31,6 +31,14 @@ pub enum Failure {
     /// A vector file cannot be used.
     #[error(transparent)]
     Vectors(#[from] VectorError),
+    /// Something cannot be read.
+    #[error("{}: {problem}", file.display())]
+    Unreadable {
+        /// The file or folder.
+        file: PathBuf,
+        /// The reason.
+        problem: io::Error,
+    },
     /// Something cannot be written.
     #[error("{}: cannot be written: {problem}; choose a place that exists and that you may write to", file.display())]
     Unwritable {

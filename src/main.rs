@@ -9,6 +9,7 @@ mod failure;
 mod generate;
 mod hash;
 mod output;
+mod requirements;
 
 use std::process::ExitCode;
 
@@ -36,6 +37,8 @@ enum Command {
     Emit(emit::Arguments),
     /// Measure what the README quotes: latency, throughput, simulation speed.
     Bench(bench::Arguments),
+    /// Print what the specification asks for, with the tests that show it and how they ended.
+    Requirements(requirements::Arguments),
     /// Print shell completions.
     Completions(generate::Completions),
     /// Print the manual page.
@@ -72,6 +75,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Hash(command) => hash::run(&command),
         Command::Emit(arguments) => emit::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Requirements(arguments) => requirements::run(&arguments),
         Command::Completions(arguments) => generate::completions(&arguments),
         Command::Man => generate::man(),
     }
