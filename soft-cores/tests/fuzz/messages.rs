@@ -45,7 +45,7 @@ pub fn message(draw: &mut Draw, is_request: bool) -> Vec<u8> {
     let words = (fixed + 3 * elements).min(MAX_WORDS);
     let list = if elements > 0 { fixed as u32 } else { 0 };
     let flags = if is_request { 0 } else { 0xc0 };
-    let mut content = vec![0; MAX_WORDS];
+    let mut content = [0; MAX_WORDS];
     content[0] = (words as u32) << 16 | flags << 8 | list << 4 | 1;
     content[1] = 0xff00_1010 + processor;
     content[2] = processor << 28 | draw.below(6) as u32;
