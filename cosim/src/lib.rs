@@ -35,6 +35,7 @@ pub mod system;
 pub mod tlp;
 pub mod vectors;
 pub mod verify;
+pub mod watch;
 
 /// The card's clock in hertz, as on the first board.
 pub const CLOCK_HZ: u64 = 125_000_000;
