@@ -12,7 +12,6 @@ use super::stage::{Recording, SharedCapture, Table};
 use super::{Failed, Options};
 use crate::CLOCK_HZ;
 use crate::capture::writer::{Captured, Interface};
-use crate::clients::CYCLES_PER_MICRO;
 use crate::link;
 use crate::native::costs::Costs;
 use crate::native::{Native, Setup};
@@ -37,8 +36,8 @@ pub struct Setting {
     pub costs: Costs,
     /// How every kernel serves its sources; `None`: as the user has chosen, at interrupt level.
     pub policy: Option<Policy>,
-    /// Cycles in which the kernels' clocks go on by a microsecond.
-    pub cycles_per_micro: u64,
+    /// What is changed of every net kernel's configuration.
+    pub program: fn(&mut net_kernel::Config),
     /// What is done with each net kernel when it has started.
     pub prepare: Prepare,
 }
@@ -49,7 +48,7 @@ impl Default for Setting {
             link: link::Config::default(),
             costs: Costs::ESTIMATE,
             policy: None,
-            cycles_per_micro: CYCLES_PER_MICRO,
+            program: |_| (),
             prepare: Rc::new(|_, _| ()),
         }
     }
@@ -90,11 +89,11 @@ impl Play {
             dispatch: dispatch.clone(),
             processor: Setup { costs: setting.costs, ..Setup::default() },
         };
-        let program = net_kernel::Config {
+        let mut program = net_kernel::Config {
             kernel: startup::Config { policy, ..startup::Config::default() },
-            cycles_per_micro: setting.cycles_per_micro,
             ..programs::config(options.seed)
         };
+        (setting.program)(&mut program);
         let kernels = NetKernels::default();
         let boot = |number| {
             let prepare = setting.prepare.clone();
@@ -112,7 +111,7 @@ impl Play {
             }
             None => None,
         };
-        let configuration = configuration(options, &setting, policy);
+        let configuration = configuration(options, &setting, &program);
         let recording = Recording { title: title.to_string(), configuration, ..Recording::default() };
         let hashed = vec![0; processors];
         Ok(Self { system, kernels, recording, recorder, dispatch, capture, kept: None, hashed, flooded: 0 })
@@ -298,7 +297,7 @@ impl Play {
     }
 }
 
-fn configuration(options: Options, setting: &Setting, policy: Policy) -> Vec<(String, String)> {
+fn configuration(options: Options, setting: &Setting, program: &net_kernel::Config) -> Vec<(String, String)> {
     let costs = match setting.costs {
         Costs::FREE => "none: software takes no time",
         Costs::ESTIMATE => "estimate for an in-order RV32IMC",
@@ -317,15 +316,16 @@ fn configuration(options: Options, setting: &Setting, policy: Policy) -> Vec<(St
         let faults: String = faults.map(|(name, chance)| format!(", {} % {name}", percent(*chance))).collect();
         format!("{} Mb/s, {} cycles{faults}", conditions.megabits, conditions.delay)
     };
+    let Policy { mode, budget, place } = program.kernel.policy;
     let entry = |name: &str, value: String| (name.to_string(), value);
     vec![
         entry("card", options.params.to_string()),
         entry("processors", options.params.processors().to_string()),
         entry("stream", format!("{} bits at {} MHz", options.params.width(), CLOCK_HZ / 1_000_000)),
         entry("seed", options.seed.to_string()),
-        entry("kernels", format!("{:?}, budget {}, at level {:?}", policy.mode, policy.budget, policy.place)),
+        entry("kernels", format!("{mode:?}, budget {budget}, work at level {place:?}")),
         entry("software's time", costs.to_string()),
-        entry("a kernel's microsecond", format!("{} cycles", setting.cycles_per_micro)),
+        entry("a kernel's microsecond", format!("{} cycles", program.cycles_per_micro)),
         entry("link to the card", way(&setting.link.to_card)),
         entry("link from the card", way(&setting.link.from_card)),
         entry("card's address", IpAddr::V4(programs::CARD_IPV4).to_string()),

@@ -66,6 +66,8 @@ pub struct Outcome {
     pub cycles: u64,
     /// Bytes that went over the link in both directions.
     pub bytes: u64,
+    /// What compares the plays.
+    pub tables: Vec<Table>,
     /// The plays.
     pub recordings: Vec<Recording>,
 }
@@ -135,6 +137,11 @@ impl<'a> Stage<'a> {
         self.outcome.bytes += bytes;
         self.outcome.recordings.push(recording);
         Ok(())
+    }
+
+    /// Keeps a table about all plays.
+    pub fn compare(&mut self, table: Table) {
+        self.outcome.tables.push(table);
     }
 
     /// Everything, and how it ended.
