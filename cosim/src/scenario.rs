@@ -23,7 +23,7 @@ use crate::rig::RigError;
 use crate::system::SystemError;
 
 pub use play::{Play, Setting};
-pub use stage::{Outcome, Recording, Stage, Table};
+pub use stage::{Outcome, Recording, SharedCapture, Stage, Table};
 
 /// See the module's page.
 pub struct Scenario {
@@ -118,9 +118,14 @@ pub enum Failed {
 }
 
 impl Failed {
-    /// Whether the card that was asked for is not built in: the run's fault, not the card's.
-    pub fn is_missing_card(&self) -> bool {
-        matches!(self, Self::System(SystemError::Rig(RigError::Bridge(BridgeError::UnknownPreset { .. }))))
+    /// Whether the user asked for what there is not, or for a file that cannot be written: then nothing is said of the card.
+    pub fn is_usage(&self) -> bool {
+        let is_missing = |error: &BridgeError| matches!(error, BridgeError::UnknownPreset { .. });
+        match self {
+            Self::System(SystemError::Rig(RigError::Bridge(error))) => is_missing(error),
+            Self::Capture(_) => true,
+            Self::Check(_) | Self::System(_) => false,
+        }
     }
 }
 

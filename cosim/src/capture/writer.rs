@@ -90,6 +90,14 @@ impl<W: Write> CaptureWriter<W> {
         self.frames
     }
 
+    /// Has the writer write everything.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+
     /// The writer, all of the capture in it.
     ///
     /// # Errors
