@@ -481,11 +481,6 @@ impl NetworkPort {
         &self.input
     }
 
-    /// The groups, to look at.
-    pub const fn groups(&self) -> &Memberships {
-        &self.groups
-    }
-
     /// The neighbours, to look at.
     pub const fn neighbours(&self) -> &Neighbours {
         &self.neighbours
