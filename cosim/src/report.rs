@@ -39,7 +39,7 @@ pub fn page(head: Head, outcome: &Outcome) -> Result<String, ReportError> {
     let mut body = String::new();
     let name = escaped(head.name);
     let verdict = match &outcome.failure {
-        None => format!("<p class=\"good\">All {} checks hold.</p>", outcome.held.len()),
+        None => format!("<p class=\"good\">Passed. Checks that hold: {}.</p>", outcome.held.len()),
         Some(failure) => format!("<p class=\"bad\">Failed: {}.</p>", escaped(failure)),
     };
     let _ = write!(body, "<h1>{name}</h1>\n<p class=\"about\">{}</p>\n{verdict}\n", escaped(head.about));
@@ -252,7 +252,7 @@ mod tests {
     fn a_page_says_everything_and_asks_for_nothing() {
         let page = page(HEAD, &outcome()).unwrap();
         for expected in [
-            "<title>a-run", "Something &lt;small&gt; &amp; quick.", "All 1 checks hold", "1 &lt; 2", "low load",
+            "<title>a-run", "Something &lt;small&gt; &amp; quick.", "Checks that hold: 1.", "1 &lt; 2", "low load",
             "&lt;b&gt;10.0.0.9&lt;/b&gt;", "12345", "seed", "1.592 ms", "processor 3", "Load:", "Receive queues",
             "forwarded to the owner", "No packet was rerouted.", "The outbound queues were not used.", "in to out",
         ] {
@@ -281,7 +281,7 @@ mod tests {
     fn a_failure_stands_at_the_top_and_an_empty_run_is_drawn_too() {
         let failed = Outcome { failure: Some("it does not hold that 1 > 2".into()), ..Outcome::default() };
         let page = page(HEAD, &failed).unwrap();
-        assert!(page.contains("Failed: it does not hold that 1 &gt; 2.") && !page.contains("checks hold"));
+        assert!(page.contains("Failed: it does not hold that 1 &gt; 2.") && !page.contains("Passed"));
         let nothing = Outcome { recordings: vec![Recording::default()], ..Outcome::default() };
         assert!(super::page(HEAD, &nothing).unwrap().contains("The run"));
     }

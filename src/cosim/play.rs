@@ -1,8 +1,9 @@
 //! `pointsman cosim --scenario`: plays a scenario, tells what happened, and writes its page and its capture.
 
 use std::cell::RefCell;
-use std::io::BufWriter;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -93,7 +94,10 @@ pub fn run(name: &str, arguments: &Arguments) -> Result<(), Failure> {
     // Whatever cannot be written is known before the work starts.
     let report = report.as_deref().map(NewFile::create).transpose()?;
     let capture_file = pcap_out.as_deref().map(NewForeignFile::create).transpose()?;
-    let capture = capture_file.as_ref().map(capture_to).transpose()?;
+    let capture = match (&capture_file, pcap_out) {
+        (Some(file), Some(named)) => Some(capture_to(file, named)?),
+        _ => None,
+    };
 
     let json = arguments.json;
     if !json {
@@ -129,10 +133,9 @@ pub fn run(name: &str, arguments: &Arguments) -> Result<(), Failure> {
     result.map_err(|problem| Failure::Scenario { name: scenario.name, problem })
 }
 
-fn capture_to(file: &NewForeignFile) -> Result<SharedCapture, Failure> {
-    let path = file.path();
-    let unwritable = |problem| Failure::Unwritable { file: path.clone(), problem };
-    let writer: Box<dyn std::io::Write> = Box::new(BufWriter::new(std::fs::File::create(&path).map_err(unwritable)?));
+fn capture_to(file: &NewForeignFile, named: &Path) -> Result<SharedCapture, Failure> {
+    let unwritable = |problem| Failure::Unwritable { file: named.to_path_buf(), problem };
+    let writer: Box<dyn Write> = Box::new(BufWriter::new(File::create(file.path()).map_err(unwritable)?));
     Ok(Rc::new(RefCell::new(CaptureWriter::new(writer).map_err(unwritable)?)))
 }
 

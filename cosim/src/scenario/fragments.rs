@@ -224,7 +224,7 @@ fn run(stage: &mut Stage) -> Result<(), Failed> {
     let mut unanswered = 0;
     for (datagram, homes) in datagrams.iter().zip(&homes) {
         let home = homes.first().copied().unwrap_or(0);
-        let arrivals = passed.iter().filter(|it| it.to_card && datagram.frames.contains(&it.bytes));
+        let arrivals = passed.iter().filter(|it| it.to_card && datagram.frames.iter().any(|frame| it.bytes.starts_with(frame)));
         let last = arrivals.map(|it| it.cycle).max().unwrap_or(0);
         let (times, answered) = answers.to(datagram);
         // The last one that comes counts as what the datagram is.

@@ -109,7 +109,7 @@ fn play(stage: &mut Stage, load: Load, way: &Way, table: &mut Table) -> Result<M
         play.system.add_client(station.clone());
     }
     // Everybody learns everybody's address first.
-    let mut ping = |play: &mut super::Play, count: u16, interval: u64| {
+    let ping = |play: &mut super::Play, count: u16, interval: u64| {
         let start = play.cycles() / CYCLES_PER_MICRO + 40;
         for (number, station) in stations.iter().enumerate() {
             let (target, start) = (IpAddr::V4(CARD_IPV4), start + number as u64);

@@ -292,8 +292,11 @@ impl Play {
             ("card: MFAs refused".to_string(), counters::MFA_REFUSED),
             ("card: interrupts to the host".to_string(), counters::INTERRUPTS),
         ]);
-        let read = |(name, index)| Ok((name, self.system.counter(index)?));
-        names.into_iter().map(read).collect()
+        let mut counted = Vec::new();
+        for (name, index) in names {
+            counted.push((name, self.system.counter(index)?));
+        }
+        Ok(counted)
     }
 }
 
