@@ -126,8 +126,7 @@ fn replay(capture: &Path, arguments: &Arguments) -> Result<(), Failure> {
         replay.around.echo = true;
         replay.around.buffers = 250;
     }
-    let frames =
-        Capture::open(capture)?.map(|frame| frame.map(|f| (f.bytes, false))).collect::<Result<Vec<_>, _>>()?;
+    let frames = Capture::open(capture)?.map(|frame| frame.map(|f| (f.bytes, false))).collect::<Result<Vec<_>, _>>()?;
 
     // Whatever cannot be written is known before the work starts.
     let frames_out = arguments.frames_out.as_deref().map(NewFile::create).transpose()?;

@@ -71,7 +71,13 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Check(_) | Self::Card(_) | Self::Machine(_) => 1,
-            Self::Scenario { problem, .. } => if problem.is_usage() { 2 } else { 1 },
+            Self::Scenario { problem, .. } => {
+                if problem.is_usage() {
+                    2
+                } else {
+                    1
+                }
+            }
             _ => 2,
         }
     }

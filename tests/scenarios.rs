@@ -77,7 +77,10 @@ fn row_68_2_fragments_meet_at_one_processor_and_the_run_leaves_a_page_and_a_capt
 
     let (summary, page) = (&first.0, text(&first.1));
     let recording = &summary["recordings"][0];
-    assert_eq!((&summary["failure"], &summary["seed"], &summary["mode"]), (&Value::Null, &3.into(), &"interrupt".into()));
+    assert_eq!(
+        (&summary["failure"], &summary["seed"], &summary["mode"]),
+        (&Value::Null, &3.into(), &"interrupt".into())
+    );
     // What the model hashes to a processor, and what goes to all of them, is what it took.
     let hashed = column(recording, "Processors", "hashed here");
     let flooded = counter(recording, "frames flooded to all processors");
@@ -87,12 +90,18 @@ fn row_68_2_fragments_meet_at_one_processor_and_the_run_leaves_a_page_and_a_capt
     assert_eq!(counter(recording, "card: frames delivered"), counter(recording, "link to the card: frames delivered"));
     // Samples: time goes on, and every processor worked for some of it.
     let samples = recording["samples"].as_array().unwrap();
-    assert!(samples.len() > 100 && samples.windows(2).all(|pair| pair[0]["cycle"].as_u64() < pair[1]["cycle"].as_u64()));
-    let ends = |k: usize| (samples[0]["processors"][k]["busy"].as_u64(), samples[samples.len() - 1]["processors"][k]["busy"].as_u64());
+    assert!(
+        samples.len() > 100 && samples.windows(2).all(|pair| pair[0]["cycle"].as_u64() < pair[1]["cycle"].as_u64())
+    );
+    let ends = |k: usize| {
+        (samples[0]["processors"][k]["busy"].as_u64(), samples[samples.len() - 1]["processors"][k]["busy"].as_u64())
+    };
     assert!((0..4).all(|k| ends(k).0 < ends(k).1));
     assert!(samples.iter().any(|sample| (0..4).any(|k| sample["processors"][k]["receive"].as_u64() > Some(0))));
 
-    for expected in ["<svg", "Load:", "Receive queues", "Latency,", "Datagrams", "Counters", "What was checked", "65515"] {
+    for expected in
+        ["<svg", "Load:", "Receive queues", "Latency,", "Datagrams", "Counters", "What was checked", "65515"]
+    {
         assert!(page.contains(expected), "{expected}");
     }
     assert!(!page.contains("<script") && !page.contains("src=") && !page.contains("href="));
@@ -166,12 +175,13 @@ fn what_makes_no_sense_together_is_refused_in_one_line() {
     refused(folder.path(), &["--scenario", "igmp", "--preset", "n3w64"], "choose one of n4w64");
     refused(folder.path(), &["--scenario", "igmp", "--pcap", CAPTURE], "cannot be used with");
     refused(folder.path(), &["--scenario", "igmp", "--list"], "cannot be used with");
-    for option in [&["--hash", "toeplitz"][..], &["--rate", "1"], &["--tx"], &["--trace", "t"], &["--frames-out", "f"]] {
+    for option in [&["--hash", "toeplitz"][..], &["--rate", "1"], &["--tx"], &["--trace", "t"], &["--frames-out", "f"]]
+    {
         refused(folder.path(), &[&["--scenario", "igmp"], option].concat(), option[0]);
     }
     for option in [&["--report", "r.html"][..], &["--pcap-out", "p"], &["--mode", "polling"]] {
         refused(folder.path(), &[&["--pcap", CAPTURE], option].concat(), option[0]);
-        refused(folder.path(), &[&["--list"], option].concat(), "--scenario");
+        refused(folder.path(), &[&["--list"], option].concat(), option[0]);
     }
     refused(folder.path(), &["--scenario", "igmp", "--report", "no/such/folder/r.html"], "cannot be written");
     refused(folder.path(), &["--scenario", "igmp", "--pcap-out", "."], "cannot be written");

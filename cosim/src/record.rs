@@ -190,11 +190,7 @@ fn observe(system: &mut System) -> Sample {
         forwarded: cores[number].sent(Kind::Transport),
         rerouted: cores[number].sent(Kind::Packet),
     };
-    Sample {
-        cycle,
-        processors: (0..cores.len()).map(point).collect(),
-        outbound: watch::outbound(&cores, &host).into(),
-    }
+    Sample { cycle, processors: (0..cores.len()).map(point).collect(), outbound: watch::outbound(&cores, &host).into() }
 }
 
 #[cfg(test)]

@@ -138,11 +138,23 @@ fn over_time(body: &mut String, recording: &Recording) -> Result<(), ReportError
         let percent = samples.load(number).into_iter().map(|(cycle, share)| (cycle, 100.0 * share)).collect();
         Line { colour: colour(number), points: percent }
     });
-    figure(body, &Chart { title: "Load: cycles in which a processor did not wait", axis: "%", range, least_top: 100.0 }, &load.collect::<Vec<_>>())?;
+    figure(
+        body,
+        &Chart { title: "Load: cycles in which a processor did not wait", axis: "%", range, least_top: 100.0 },
+        &load.collect::<Vec<_>>(),
+    )?;
     for view in VIEWS {
-        let lines: Vec<_> =
-            processors.clone().map(|number| Line { colour: colour(number), points: samples.of(number, view.what) }).collect();
-        show(body, &mut quiet, &Chart { title: view.title, axis: view.axis, range, least_top: 1.0 }, &lines, view.nothing)?;
+        let lines: Vec<_> = processors
+            .clone()
+            .map(|number| Line { colour: colour(number), points: samples.of(number, view.what) })
+            .collect();
+        show(
+            body,
+            &mut quiet,
+            &Chart { title: view.title, axis: view.axis, range, least_top: 1.0 },
+            &lines,
+            view.nothing,
+        )?;
     }
     let outbound: [(&str, fn(&Sample) -> u64, usize); 2] = [
         ("Outbound post queue: messages waiting for the host (69.2)", |sample| sample.outbound.posted, 0),
@@ -252,9 +264,22 @@ mod tests {
     fn a_page_says_everything_and_asks_for_nothing() {
         let page = page(HEAD, &outcome()).unwrap();
         for expected in [
-            "<title>a-run", "Something &lt;small&gt; &amp; quick.", "Checks that hold: 1.", "1 &lt; 2", "low load",
-            "&lt;b&gt;10.0.0.9&lt;/b&gt;", "12345", "seed", "1.592 ms", "processor 3", "Load:", "Receive queues",
-            "forwarded to the owner", "No packet was rerouted.", "The outbound queues were not used.", "in to out",
+            "<title>a-run",
+            "Something &lt;small&gt; &amp; quick.",
+            "Checks that hold: 1.",
+            "1 &lt; 2",
+            "low load",
+            "&lt;b&gt;10.0.0.9&lt;/b&gt;",
+            "12345",
+            "seed",
+            "1.592 ms",
+            "processor 3",
+            "Load:",
+            "Receive queues",
+            "forwarded to the owner",
+            "No packet was rerouted.",
+            "The outbound queues were not used.",
+            "in to out",
         ] {
             assert!(page.contains(expected), "{expected}");
         }

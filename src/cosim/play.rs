@@ -19,17 +19,20 @@ use super::{Arguments, built_in, to_json};
 use crate::failure::Failure;
 use crate::output::{self, NewFile, NewForeignFile};
 
+/// What is no scenario.
+const WITHOUT_SCENARIO: [&str; 2] = ["pcap", "list"];
+
 /// Options that only scenarios have.
 #[derive(Args)]
 pub struct Options {
     /// With --scenario: how kernels learn of their work: interrupt (default), polling or adaptive.
-    #[arg(long, value_name = "MODE", requires = "scenario", conflicts_with = "pcap")]
+    #[arg(long, value_name = "MODE", requires = "scenario", conflicts_with_all = WITHOUT_SCENARIO)]
     mode: Option<String>,
     /// With --scenario: write a page with charts of the run (HTML, self-contained).
-    #[arg(long, value_name = "FILE", requires = "scenario", conflicts_with = "pcap")]
+    #[arg(long, value_name = "FILE", requires = "scenario", conflicts_with_all = WITHOUT_SCENARIO)]
     report: Option<PathBuf>,
     /// With --scenario: write what passes at the card's MAC (pcapng, nanoseconds).
-    #[arg(long, value_name = "FILE", requires = "scenario", conflicts_with = "pcap")]
+    #[arg(long, value_name = "FILE", requires = "scenario", conflicts_with_all = WITHOUT_SCENARIO)]
     pcap_out: Option<PathBuf>,
 }
 

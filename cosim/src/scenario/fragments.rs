@@ -224,7 +224,8 @@ fn run(stage: &mut Stage) -> Result<(), Failed> {
     let mut unanswered = 0;
     for (datagram, homes) in datagrams.iter().zip(&homes) {
         let home = homes.first().copied().unwrap_or(0);
-        let arrivals = passed.iter().filter(|it| it.to_card && datagram.frames.iter().any(|frame| it.bytes.starts_with(frame)));
+        let arrivals =
+            passed.iter().filter(|it| it.to_card && datagram.frames.iter().any(|frame| it.bytes.starts_with(frame)));
         let last = arrivals.map(|it| it.cycle).max().unwrap_or(0);
         let (times, answered) = answers.to(datagram);
         // The last one that comes counts as what the datagram is.
@@ -260,7 +261,10 @@ fn run(stage: &mut Stage) -> Result<(), Failed> {
             format_args!("processor {processor} took {frames} fragments and put {pings} pings and {datagrams} UDP datagrams together"),
         );
     }
-    stage.check(taken == expected, "every datagram was put together on the processor that its identification hashes to")?;
+    stage.check(
+        taken == expected,
+        "every datagram was put together on the processor that its identification hashes to",
+    )?;
     stage.check(unanswered == 0, "every ping was answered once, byte for byte")?;
     let (median, worst) = (latency.at(500), latency.most());
     stage.tell(

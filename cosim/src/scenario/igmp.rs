@@ -185,7 +185,9 @@ fn joined(stage: &mut Stage, link: &mut Link) -> Result<usize, Failed> {
     let (reports, processors) = (link.since(0, REPORT).len(), link.play.processors());
     stage.tell(
         &link.play,
-        format_args!("{GROUP} is joined on processor 0, and all {processors} are in it; reports on the link: {reports}"),
+        format_args!(
+            "{GROUP} is joined on processor 0, and all {processors} are in it; reports on the link: {reports}"
+        ),
     );
     // RFC 2236, 3 has it repeated within 10 seconds, which may be now.
     stage.check((1..=2).contains(&reports), "the join is reported by one processor for all")?;
@@ -264,7 +266,10 @@ fn datagrams(stage: &mut Stage, link: &mut Link) -> Result<(), Failed> {
             "{DATAGRAMS} datagrams to the group are taken where they hash to: {grown:?} by processor; {refused} to {OTHER_GROUP} are dropped"
         ),
     );
-    stage.check(grown == expected, "a datagram to the group is taken by the processor that it hashes to, whichever it is")?;
+    stage.check(
+        grown == expected,
+        "a datagram to the group is taken by the processor that it hashes to, whichever it is",
+    )?;
     stage.check(refused == DATAGRAMS as u64, "a datagram to another group is taken by none")
 }
 
@@ -281,7 +286,9 @@ fn left(stage: &mut Stage, link: &mut Link) -> Result<(), Failed> {
     let (leaves, late) = (link.since(left, LEAVE).len(), link.since(left, REPORT).len());
     stage.tell(
         &link.play,
-        format_args!("the group is left; messages that say so: {leaves}; router {router} asks again, and hears {late} reports"),
+        format_args!(
+            "the group is left; messages that say so: {leaves}; router {router} asks again, and hears {late} reports"
+        ),
     );
     stage.check(leaves == 1, "the group is left with one message")?;
     stage.check(late == 0, "a group that was left is not reported")

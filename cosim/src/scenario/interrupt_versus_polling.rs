@@ -23,7 +23,7 @@ const STATIONS: u16 = 16;
 /// Bytes of a ping behind its header.
 const PAYLOAD: usize = 56;
 /// Microseconds until the last answers have come.
-const PATIENCE: u64 = 400;
+const PATIENCE: u64 = 500;
 /// Cycles in which all is over.
 const LIMIT: u64 = 1_000_000;
 
@@ -38,7 +38,7 @@ struct Load {
 /// A ping takes a processor some 2,000 cycles, or 16 us, and each answers for 4 stations of n4w64: below a third of its time, and twice
 /// as much as it has.
 const LOADS: [Load; 2] =
-    [Load { name: "low load", count: 6, interval: 200 }, Load { name: "high load", count: 16, interval: 30 }];
+    [Load { name: "low load", count: 6, interval: 200 }, Load { name: "high load", count: 12, interval: 30 }];
 
 /// A way to work.
 struct Way {
@@ -48,10 +48,7 @@ struct Way {
 
 const BUDGET: u32 = 16;
 const WAYS: [Way; 3] = [
-    Way {
-        name: "interrupt level",
-        policy: Policy { mode: Mode::Interrupt, place: Place::Interrupt, budget: BUDGET },
-    },
+    Way { name: "interrupt level", policy: Policy { mode: Mode::Interrupt, place: Place::Interrupt, budget: BUDGET } },
     Way { name: "thread", policy: Policy { mode: Mode::Interrupt, place: Place::Thread, budget: BUDGET } },
     Way { name: "polling", policy: Policy { mode: Mode::Poll, place: Place::Interrupt, budget: BUDGET } },
 ];
@@ -113,7 +110,14 @@ fn play(stage: &mut Stage, load: Load, way: &Way, table: &mut Table) -> Result<M
         let start = play.cycles() / CYCLES_PER_MICRO + 40;
         for (number, station) in stations.iter().enumerate() {
             let (target, start) = (IpAddr::V4(CARD_IPV4), start + number as u64);
-            station.borrow_mut().ping(PingScript { target, count, payload: PAYLOAD, start, interval, patience: PATIENCE });
+            station.borrow_mut().ping(PingScript {
+                target,
+                count,
+                payload: PAYLOAD,
+                start,
+                interval,
+                patience: PATIENCE,
+            });
             play.system.wake_client(number);
         }
         play.run_until(LIMIT, |_| stations.iter().all(|station| station.borrow().is_done()))
