@@ -151,7 +151,7 @@ fn row_66_7_work_at_interrupt_level_switches_no_context() {
     let folder = TempDir::new().unwrap();
     let told = played(folder.path(), &["interrupt-versus-polling", "--report", "report.html"]);
     assert!(told.starts_with("interrupt-versus-polling on n4w64, seed 1\n") && told.contains("cycles/s"), "{told}");
-    assert_eq!(told.lines().filter(|line| line.contains("context switches, latency")).count(), 6);
+    assert_eq!(told.lines().filter(|line| line.contains(" context switches, load ")).count(), 6);
     let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
     assert!(page.contains("<h3>Compared</h3>") && page.matches("<section>").count() == 6);
 }

@@ -6,7 +6,7 @@ use super::{CYCLES_PER_MICRO, ReportError};
 
 /// Width and height of a chart.
 const SIZE: (u32, u32) = (620, 240);
-const TEXT: i32 = 13;
+const TEXT: i32 = 15;
 
 /// Red, green, blue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

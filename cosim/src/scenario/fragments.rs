@@ -258,7 +258,9 @@ fn run(stage: &mut Stage) -> Result<(), Failed> {
         let frames = held + pings + datagrams;
         stage.tell(
             &play,
-            format_args!("processor {processor} took {frames} fragments and put {pings} pings and {datagrams} UDP datagrams together"),
+            format_args!(
+                "processor {processor} took {frames} fragments; pings put together: {pings}, UDP datagrams: {datagrams}"
+            ),
         );
     }
     stage.check(
