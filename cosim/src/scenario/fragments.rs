@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use soft_cores::net::port::Taken;
 
-use super::{Failed, Scenario, Setting, Stage, Table};
+use super::{Failed, Play, Scenario, Setting, Stage, Table};
 use crate::clients::raw::{Path, RawSender, fragments, udp_datagram};
 use crate::clients::{Micros, pattern};
 use crate::programs::{CARD_ETHERNET, CARD_IPV4};
@@ -175,79 +175,76 @@ impl Answers {
     }
 }
 
+/// What became of the datagrams.
+struct Account {
+    table: Table,
+    /// By processor: fragments that waited for others, pings and UDP datagrams put together.
+    expected: Vec<[u64; 3]>,
+    /// Pings that were not answered exactly once.
+    unanswered: usize,
+    latency: Distribution,
+}
+
+impl Account {
+    fn new(datagrams: &[Datagram], homes: &[BTreeSet<usize>], passed: &[Passing], processors: usize) -> Self {
+        let columns = ["from", "identification", "what", "bytes", "fragments", "processor", "answered"];
+        let table = Table::new("Datagrams", columns);
+        let latency = Distribution::default();
+        let mut account = Self { table, expected: vec![[0; 3]; processors], unanswered: 0, latency };
+        let mut answers = Answers::default();
+        passed.iter().for_each(|passing| answers.take(passing));
+        for (datagram, homes) in datagrams.iter().zip(homes) {
+            let home = homes.first().copied().unwrap_or(0);
+            // The fragment that comes last counts as what the datagram is.
+            account.expected[home][0] += datagram.frames.len() as u64 - 1;
+            account.expected[home][if datagram.is_ping { 1 } else { 2 }] += 1;
+            let fate = account.fate(datagram, &answers, passed);
+            let what = if datagram.is_ping { "ping" } else { "UDP" };
+            let identification = format!("{:#06x}", datagram.identification);
+            let (bytes, frames) = (datagram.payload.len(), datagram.frames.len());
+            account.table.row([&datagram.source, &identification, &what, &bytes, &frames, &home, &fate]);
+        }
+        account
+    }
+
+    fn fate(&mut self, datagram: &Datagram, answers: &Answers, passed: &[Passing]) -> String {
+        if !datagram.is_ping {
+            return "given to the transport".to_string();
+        }
+        let (times, answered) = answers.to(datagram);
+        if times != 1 {
+            self.unanswered += 1;
+            return format!("{times} times");
+        }
+        let is_of_it = |it: &&Passing| it.to_card && datagram.frames.iter().any(|frame| it.bytes.starts_with(frame));
+        let last = passed.iter().filter(is_of_it).map(|it| it.cycle).max().unwrap_or(0);
+        let cycles = answered.saturating_sub(last);
+        self.latency.add(cycles);
+        format!("once, {cycles} cycles after its last fragment")
+    }
+}
+
 fn run(stage: &mut Stage) -> Result<(), Failed> {
     let mut random = ChaCha8Rng::seed_from_u64(stage.options().seed);
     let datagrams = datagrams(&mut random);
     let frames = mixed(&datagrams, &mut random);
     let mut play = stage.open("", Setting::default())?;
     play.keep_frames();
-    let timed = frames.into_iter().enumerate().map(|(k, frame)| (100 + PACE * k as u64, frame)).collect();
-    let sender = RawSender::new(STATION, timed).shared();
-    play.system.add_client(sender.clone());
     let fragments: usize = datagrams.iter().map(|datagram| datagram.frames.len()).sum();
     stage.tell(
         &play,
-        format_args!("{PINGS} pings and {DATAGRAMS} UDP datagrams come in {fragments} fragments, {MIXED} datagrams mixed at a time"),
+        format_args!(
+            "{PINGS} pings and {DATAGRAMS} UDP datagrams come in {fragments} fragments, {MIXED} datagrams mixed at a time"
+        ),
     );
-
-    // All are there when the processors have taken every fragment and the introductions, which go to all.
-    let expected = fragments + usize::from(SOURCES) * play.processors();
-    play.run_until(LIMIT, |system| {
-        let taken: u64 = system.processors().iter().map(|processor| processor.watch().frames_taken()).sum();
-        sender.borrow().waiting() == 0 && taken >= expected as u64
-    })?;
-    let mut sent = play.sent();
-    loop {
-        play.run(REST)?;
-        let now = play.sent();
-        if now == sent {
-            break;
-        }
-        sent = now;
-    }
+    send(&mut play, frames, fragments + usize::from(SOURCES) * play.processors())?;
 
     let passed = play.take_frames();
-    let mut answers = Answers::default();
-    passed.iter().for_each(|passing| answers.take(passing));
-    let homes: Vec<BTreeSet<usize>> = datagrams
-        .iter()
-        .map(|datagram| datagram.frames.iter().flat_map(|frame| play.hashed(frame)).collect())
-        .collect();
+    let home = |datagram: &Datagram| datagram.frames.iter().flat_map(|frame| play.hashed(frame)).collect();
+    let homes: Vec<BTreeSet<usize>> = datagrams.iter().map(home).collect();
     stage.check(homes.iter().all(|homes| homes.len() == 1), "all fragments of a datagram hash to one processor")?;
-
-    let mut table = Table::new(
-        "Datagrams",
-        ["from", "identification", "what", "bytes", "fragments", "processor", "put together and answered"],
-    );
-    let mut expected = vec![[0u64; 3]; play.processors()];
-    let mut latency = Distribution::default();
-    let mut unanswered = 0;
-    for (datagram, homes) in datagrams.iter().zip(&homes) {
-        let home = homes.first().copied().unwrap_or(0);
-        let arrivals =
-            passed.iter().filter(|it| it.to_card && datagram.frames.iter().any(|frame| it.bytes.starts_with(frame)));
-        let last = arrivals.map(|it| it.cycle).max().unwrap_or(0);
-        let (times, answered) = answers.to(datagram);
-        // The last one that comes counts as what the datagram is.
-        expected[home][0] += datagram.frames.len() as u64 - 1;
-        expected[home][if datagram.is_ping { 1 } else { 2 }] += 1;
-        let fate = match (datagram.is_ping, times) {
-            (true, 1) => {
-                latency.add(answered.saturating_sub(last));
-                format!("once, {} cycles after its last fragment", answered.saturating_sub(last))
-            }
-            (true, times) => {
-                unanswered += 1;
-                format!("{times} times")
-            }
-            (false, _) => "given to the transport".to_string(),
-        };
-        let what = if datagram.is_ping { "ping" } else { "UDP" };
-        let identification = format!("{:#06x}", datagram.identification);
-        let (bytes, frames) = (datagram.payload.len(), datagram.frames.len());
-        table.row([&datagram.source, &identification, &what, &bytes, &frames, &home, &fate]);
-    }
-    play.recording.tables.push(table);
+    let account = Account::new(&datagrams, &homes, &passed, play.processors());
+    play.recording.tables.push(account.table);
     play.recording.latency_of = "from a ping's last fragment in to its answer's last fragment out".to_string();
 
     let taken = play.look_at_all(|net| {
@@ -264,15 +261,32 @@ fn run(stage: &mut Stage) -> Result<(), Failed> {
         );
     }
     stage.check(
-        taken == expected,
+        taken == account.expected,
         "every datagram was put together on the processor that its identification hashes to",
     )?;
-    stage.check(unanswered == 0, "every ping was answered once, byte for byte")?;
-    let (median, worst) = (latency.at(500), latency.most());
+    stage.check(account.unanswered == 0, "every ping was answered once, byte for byte")?;
+    let (median, worst) = (account.latency.at(500), account.latency.most());
     stage.tell(
         &play,
         format_args!("every ping was answered, {median} cycles (median) to {worst} (most) after its last fragment"),
     );
-    play.recording.latency = latency;
+    play.recording.latency = account.latency;
     stage.close(play)
+}
+
+/// Sends the frames, and runs until the processors have taken `expected` in all and have nothing more to send.
+fn send(play: &mut Play, frames: Vec<Vec<u8>>, expected: usize) -> Result<(), Failed> {
+    let timed = frames.into_iter().enumerate().map(|(k, frame)| (100 + PACE * k as u64, frame)).collect();
+    let sender = RawSender::new(STATION, timed).shared();
+    play.system.add_client(sender.clone());
+    play.run_until(LIMIT, |system| {
+        let taken: u64 = system.processors().iter().map(|processor| processor.watch().frames_taken()).sum();
+        sender.borrow().waiting() == 0 && taken >= expected as u64
+    })?;
+    let mut sent = Vec::new();
+    while sent != play.sent() {
+        sent = play.sent();
+        play.run(REST)?;
+    }
+    Ok(())
 }
