@@ -237,7 +237,8 @@ fn run(stage: &mut Stage) -> Result<(), Failed> {
             "{PINGS} pings and {DATAGRAMS} UDP datagrams come in {fragments} fragments, {MIXED} datagrams mixed at a time"
         ),
     );
-    send(&mut play, frames, fragments + usize::from(SOURCES) * play.processors())?;
+    let expected = fragments + usize::from(SOURCES) * play.processors();
+    send(&mut play, frames, expected)?;
 
     let passed = play.take_frames();
     let home = |datagram: &Datagram| datagram.frames.iter().flat_map(|frame| play.hashed(frame)).collect();
