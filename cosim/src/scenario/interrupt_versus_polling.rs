@@ -35,8 +35,8 @@ struct Load {
     patience: u64,
 }
 
-/// In which everybody learns everybody's address.
-const INTRODUCTION: Load = Load { name: "introduction", count: 1, interval: 16, patience: 100 };
+/// In which everybody learns everybody's address: each of 16 questions goes to all processors, some 1,000 cycles each, before the pings.
+const INTRODUCTION: Load = Load { name: "introduction", count: 1, interval: 16, patience: 300 };
 
 /// A ping takes a processor some 1,000 cycles, or 8 us, and each of four processors answers 4 stations: a sixth of its time, and half as
 /// much again as it has.
