@@ -129,6 +129,9 @@ const VIEWS: [View; 5] = [
     },
 ];
 
+/// Something of the whole system in an interval.
+type OfWhole = fn(&Sample) -> u64;
+
 fn over_time(body: &mut String, recording: &Recording) -> Result<(), ReportError> {
     let samples = &recording.samples;
     let range = samples.range();
@@ -156,7 +159,7 @@ fn over_time(body: &mut String, recording: &Recording) -> Result<(), ReportError
             view.nothing,
         )?;
     }
-    let outbound: [(&str, fn(&Sample) -> u64, usize); 2] = [
+    let outbound: [(&str, OfWhole, usize); 2] = [
         ("Outbound post queue: messages waiting for the host (69.2)", |sample| sample.outbound.posted, 0),
         ("Outbound free queue: frames that processors may take (69.2)", |sample| sample.outbound.free, 1),
     ];
