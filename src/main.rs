@@ -28,7 +28,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a capture through the verilated card and compare every frame with the reference model.
+    /// Run a capture through the verilated card and compare every frame with the reference model; or play a scenario on the whole system.
     Cosim(cosim::Arguments),
     /// The dispatch hash: check it against golden vectors, or compute one.
     #[command(subcommand)]

@@ -323,5 +323,5 @@ fn every_command_of_the_readme_runs() {
         assert_eq!(output.status.code(), Some(0), "{command}: {}", text(&output.stderr));
         run += 1;
     }
-    assert_eq!(run, 9);
+    assert_eq!(run, 13);
 }
