@@ -1,4 +1,6 @@
-//! `pointsman cosim`: a capture through the verilated card.
+//! `pointsman cosim`: a capture through the verilated card, or a scenario on the whole system.
+
+mod play;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use ::cosim::reference::{Class, HashFunction};
 use ::cosim::replay::{FrameOutcome, Latency, Load, Outcome, Replay, Trace};
 use ::cosim::source::Pace;
 use abi::params::NicParams;
-use clap::Args;
+use clap::{ArgGroup, Args};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
@@ -23,35 +25,53 @@ const SHOWN_MISMATCHES: usize = 10;
 
 /// Options of `pointsman cosim`.
 #[derive(Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["pcap", "scenario", "list"]))]
 pub struct Arguments {
     /// Capture to run (pcap or pcapng, Ethernet).
     #[arg(long, value_name = "FILE")]
-    pcap: PathBuf,
+    pcap: Option<PathBuf>,
+    /// Scenario to play on the whole system.
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// Print the scenarios there are.
+    #[arg(long)]
+    list: bool,
     /// One of the built-in cards: n4w64, n2w64, n8w64, n16w64, n4w128, n4w256, n16w512.
     #[arg(long, default_value = NicParams::PRESETS[0])]
     preset: String,
-    /// Hash function: xor or toeplitz.
-    #[arg(long, default_value = "xor")]
+    /// With --pcap: hash function, xor or toeplitz.
+    #[arg(long, default_value = "xor", conflicts_with_all = WITHOUT_CAPTURE)]
     hash: String,
-    /// Rate of the link in Gb/s, or back-to-back.
-    #[arg(long, default_value = "back-to-back", value_name = "GBPS", allow_hyphen_values = true)]
+    /// With --pcap: rate of the link in Gb/s, or back-to-back.
+    #[arg(
+        long,
+        default_value = "back-to-back",
+        value_name = "GBPS",
+        allow_hyphen_values = true,
+        conflicts_with_all = WITHOUT_CAPTURE
+    )]
     rate: String,
     /// Seed of the run.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Write a waveform of the whole run (FST).
-    #[arg(long, value_name = "FILE")]
+    /// With --pcap: write a waveform of the whole run (FST).
+    #[arg(long, value_name = "FILE", conflicts_with_all = WITHOUT_CAPTURE)]
     trace: Option<PathBuf>,
-    /// Processors send every frame back out, which is compared too.
-    #[arg(long)]
+    /// With --pcap: processors send every frame back out, which is compared too.
+    #[arg(long, conflicts_with_all = WITHOUT_CAPTURE)]
     tx: bool,
-    /// Print one JSON object instead of a table.
+    /// Print one JSON object instead of a table or a story.
     #[arg(long)]
     json: bool,
-    /// Write one line of JSON for each frame.
-    #[arg(long, value_name = "FILE")]
+    /// With --pcap: write one line of JSON for each frame.
+    #[arg(long, value_name = "FILE", conflicts_with_all = WITHOUT_CAPTURE)]
     frames_out: Option<PathBuf>,
+    #[command(flatten)]
+    play: play::Options,
 }
+
+/// What has no capture to run.
+const WITHOUT_CAPTURE: [&str; 2] = ["scenario", "list"];
 
 /// A preset's name as a card that is built in.
 pub fn built_in(name: &str) -> Result<NicParams, Failure> {
@@ -77,8 +97,20 @@ fn pace(rate: &str) -> Result<Pace, Failure> {
     }
 }
 
-/// Runs the capture.
+/// Does what is asked for.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    match (&arguments.scenario, &arguments.pcap) {
+        (Some(name), _) => play::run(name, arguments),
+        (None, Some(capture)) => replay(capture, arguments),
+        (None, None) => {
+            play::list(arguments.json);
+            Ok(())
+        }
+    }
+}
+
+/// Runs the capture.
+fn replay(capture: &Path, arguments: &Arguments) -> Result<(), Failure> {
     let params = built_in(&arguments.preset)?;
     let function = HashFunction::from_str(&arguments.hash).map_err(|e| Failure::Option {
         option: "--hash",
@@ -94,8 +126,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         replay.around.echo = true;
         replay.around.buffers = 250;
     }
-    let frames =
-        Capture::open(&arguments.pcap)?.map(|frame| frame.map(|f| (f.bytes, false))).collect::<Result<Vec<_>, _>>()?;
+    let frames = Capture::open(capture)?.map(|frame| frame.map(|f| (f.bytes, false))).collect::<Result<Vec<_>, _>>()?;
 
     // Whatever cannot be written is known before the work starts.
     let frames_out = arguments.frames_out.as_deref().map(NewFile::create).transpose()?;
@@ -120,9 +151,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         file.finish(&lines(&outcome.frames))?;
     }
     if arguments.json {
-        output::print(&format!("{}\n", to_json(&Summary::new(arguments, &outcome))));
+        output::print(&format!("{}\n", to_json(&Summary::new(capture, arguments, &outcome))));
     } else {
-        output::print(&table(arguments, &outcome, elapsed));
+        output::print(&table(capture, arguments, &outcome, elapsed));
     }
     verdict(&outcome, explained(!outcome.mismatches.is_empty()))
 }
@@ -182,9 +213,9 @@ struct Summary<'a> {
 }
 
 impl<'a> Summary<'a> {
-    fn new(arguments: &'a Arguments, outcome: &'a Outcome) -> Self {
+    fn new(capture: &Path, arguments: &'a Arguments, outcome: &'a Outcome) -> Self {
         Self {
-            capture: arguments.pcap.display().to_string(),
+            capture: capture.display().to_string(),
             preset: &arguments.preset,
             hash: &arguments.hash,
             rate: &arguments.rate,
@@ -233,13 +264,13 @@ impl Serialize for Classes {
     }
 }
 
-fn table(arguments: &Arguments, outcome: &Outcome, elapsed: Duration) -> String {
+fn table(capture: &Path, arguments: &Arguments, outcome: &Outcome, elapsed: Duration) -> String {
     let mut text = String::new();
     let total: u64 = outcome.processors.iter().map(|p| p.frames).sum();
     let _ = writeln!(
         text,
         "{} through {}, hash {}, rate {}, seed {}\n",
-        arguments.pcap.display(),
+        capture.display(),
         arguments.preset,
         arguments.hash,
         arguments.rate,

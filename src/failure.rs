@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use ::cosim::capture::CaptureError;
 use ::cosim::card::CardError;
 use ::cosim::cores::MachineError;
+use ::cosim::report::ReportError;
+use ::cosim::scenario::Failed;
 use ::cosim::vectors::VectorError;
 use abi::params::ParamsError;
 
@@ -31,6 +33,14 @@ pub enum Failure {
     /// A vector file cannot be used.
     #[error(transparent)]
     Vectors(#[from] VectorError),
+    /// Something cannot be read.
+    #[error("{}: {problem}", file.display())]
+    Unreadable {
+        /// The file or folder.
+        file: PathBuf,
+        /// The reason.
+        problem: io::Error,
+    },
     /// Something cannot be written.
     #[error("{}: cannot be written: {problem}; choose a place that exists and that you may write to", file.display())]
     Unwritable {
@@ -42,6 +52,17 @@ pub enum Failure {
     /// The card broke a law in cosimulation.
     #[error("the card failed: {0}")]
     Card(#[from] CardError),
+    /// A scenario ended badly.
+    #[error("{name}: {problem}")]
+    Scenario {
+        /// Its name.
+        name: &'static str,
+        /// How.
+        problem: Failed,
+    },
+    /// A report cannot be drawn.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// The card broke a law in a measurement.
     #[error("the card failed: {0}")]
     Machine(#[from] MachineError),
@@ -58,6 +79,13 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Check(_) | Self::Card(_) | Self::Machine(_) => 1,
+            Self::Scenario { problem, .. } => {
+                if problem.is_usage() {
+                    2
+                } else {
+                    1
+                }
+            }
             _ => 2,
         }
     }

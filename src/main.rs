@@ -9,6 +9,7 @@ mod failure;
 mod generate;
 mod hash;
 mod output;
+mod requirements;
 
 use std::process::ExitCode;
 
@@ -27,7 +28,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a capture through the verilated card and compare every frame with the reference model.
+    /// Run a capture through the verilated card and compare every frame with the reference model; or play a scenario on the whole system.
     Cosim(cosim::Arguments),
     /// The dispatch hash: check it against golden vectors, or compute one.
     #[command(subcommand)]
@@ -36,6 +37,8 @@ enum Command {
     Emit(emit::Arguments),
     /// Measure what the README quotes: latency, throughput, simulation speed.
     Bench(bench::Arguments),
+    /// Print what the specification asks for, with the tests that show it and how they ended.
+    Requirements(requirements::Arguments),
     /// Print shell completions.
     Completions(generate::Completions),
     /// Print the manual page.
@@ -72,6 +75,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Hash(command) => hash::run(&command),
         Command::Emit(arguments) => emit::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Requirements(arguments) => requirements::run(&arguments),
         Command::Completions(arguments) => generate::completions(&arguments),
         Command::Man => generate::man(),
     }

@@ -210,6 +210,93 @@ fn emit_writes_verilog_file_list_and_the_register_map_in_three_languages() {
     assert_eq!(fs::read_dir(folder.path().join("out/here")).unwrap().count(), 5);
 }
 
+/// A checkout with two tests of row 66.4, of which one fails if it is to.
+fn small_checkout(fails: bool) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    for name in ["src", "tests"] {
+        fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    write("Cargo.toml", "[package]\nname = \"pointsman\"\nedition = \"2024\"\n\n[workspace]\n");
+    let test = |name: &str, body: &str| format!("#[test]\nfn {name}() {{ {body} }}\n");
+    write("src/lib.rs", &test("row_66_4_it_goes_first", "println!(\"test row_66_4_it_fails ... ok\")"));
+    write("tests/other.rs", &test("row_66_4_it_fails", &format!("assert!(!{fails})")));
+    folder
+}
+
+/// `pointsman requirements` in a folder, with a build folder of its own.
+fn requirements(folder: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pointsman"));
+    command.arg("requirements").args(arguments).current_dir(folder).env("CARGO_TARGET_DIR", "target");
+    let output = command.output().unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn requirements_lists_every_row_with_its_tests_and_says_that_they_did_not_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = TempDir::new().unwrap();
+    for name in ["Cargo.toml", "tests", "hdl", "cosim", "soft-cores"] {
+        std::os::unix::fs::symlink(root.join(name), folder.path().join(name)).unwrap();
+    }
+    // From below the root, too.
+    fs::create_dir(folder.path().join("below")).unwrap();
+    let (code, table, errors) = requirements(&folder.path().join("below"), &[]);
+    assert_eq!((code, &errors[..]), (Some(0), ""));
+    let rows: Vec<_> = table.lines().filter(|line| line.starts_with("6")).collect();
+    assert_eq!(rows.len(), 26, "{table}");
+    assert!(rows.iter().all(|line| line.contains(" not run ") || line.contains(" outstanding ")), "{table}");
+    assert!(table.contains("      not run      tests/messages.rs::row_68_4_there_is_a_queue_"), "{table}");
+    let (code, json, _) = requirements(folder.path(), &["--json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((code, json.as_array().unwrap().len()), (Some(0), 26));
+    assert_eq!((&json[0]["row"], &json[0]["result"]), (&"66.1".into(), &"not run".into()));
+    let shown: usize = json.as_array().unwrap().iter().map(|row| row["tests"].as_array().unwrap().len()).sum();
+    assert_eq!(shown, table.matches(".rs::").count());
+}
+
+#[test]
+fn requirements_prints_what_it_has_seen_and_no_more() {
+    let folder = small_checkout(true);
+    let (code, table, errors) = requirements(folder.path(), &["--run"]);
+    assert_eq!(code, Some(1), "{errors}");
+    assert_eq!(errors, "pointsman: 1 of 2 tests failed; `cargo test NAME` says how\n");
+    for line in [
+        "66.4  FAILED       Two execution levels",
+        "      ok           src/lib.rs::row_66_4_it_goes_first\n",
+        "      FAILED       tests/other.rs::row_66_4_it_fails\n",
+        "66.5  no test      High priority",
+    ] {
+        assert!(table.contains(line), "{table}");
+    }
+    // What was seen is kept, until it is of something else.
+    assert_eq!(requirements(folder.path(), &[]), (code, table, errors));
+    let other = folder.path().join("tests/other.rs");
+    fs::write(&other, fs::read_to_string(&other).unwrap().replace("!true", "true")).unwrap();
+    let (code, table, _) = requirements(folder.path(), &[]);
+    assert_eq!((code, table.matches(" ok ").count()), (Some(0), 0), "{table}");
+    assert!(table.ends_with("2 tests: 0 failed, 2 not run with these sources; --run runs them\n"), "{table}");
+    let (code, table, errors) = requirements(folder.path(), &["--run"]);
+    assert_eq!((code, &errors[..], table.matches(" ok ").count()), (Some(0), "", 3), "{table}");
+}
+
+#[test]
+fn requirements_refuses_what_it_cannot_look_at() {
+    let folder = TempDir::new().unwrap();
+    refused(folder.path(), &["requirements"], "checkout");
+    refused(folder.path(), &["requirements", "--rum"], "--rum");
+    let folder = small_checkout(false);
+    fs::write(folder.path().join("tests/other.rs"), "#[test]\nfn row_66_4_it_exits() { std::process::exit(0) }\n")
+        .unwrap();
+    let (code, table, errors) = requirements(folder.path(), &["--run"]);
+    assert_eq!((code, table.matches("not run ").count()), (Some(1), 2), "{table}");
+    assert!(errors.contains("1 of 2 tests did not run"), "{errors}");
+    fs::write(folder.path().join("tests/other.rs"), "fn no").unwrap();
+    let (code, table, errors) = requirements(folder.path(), &["--run"]);
+    assert_eq!((code, &table[..]), (Some(2), ""));
+    assert!(errors.ends_with("pointsman: the tests cannot be built; `cargo test --workspace --no-run` says why\n"));
+}
+
 #[test]
 fn completions_and_manual_page_are_printed() {
     let folder = TempDir::new().unwrap();
@@ -223,7 +310,9 @@ fn completions_and_manual_page_are_printed() {
 #[test]
 fn every_command_of_the_readme_runs() {
     let folder = TempDir::new().unwrap();
-    std::os::unix::fs::symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"), folder.path().join("tests")).unwrap();
+    for name in ["Cargo.toml", "tests"] {
+        std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join(name), folder.path().join(name)).unwrap();
+    }
     let readme = include_str!("../README.md");
     // The bench takes half a minute; what it checks, tests/handwritten.rs and tests/sustained.rs check.
     let commands = readme.lines().filter_map(|line| line.strip_prefix("pointsman ")).filter(|c| *c != "bench");
@@ -234,5 +323,5 @@ fn every_command_of_the_readme_runs() {
         assert_eq!(output.status.code(), Some(0), "{command}: {}", text(&output.stderr));
         run += 1;
     }
-    assert_eq!(run, 8);
+    assert_eq!(run, 13);
 }

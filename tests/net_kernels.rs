@@ -204,13 +204,13 @@ fn check(mut run: Run, records: &[Passing]) {
 }
 
 #[test]
-fn row_66_1_row_67_4_every_processor_answers_the_pings_that_the_hash_brings_it_over_a_bad_link() {
+fn row_66_1_and_67_4_every_processor_answers_the_pings_that_the_hash_brings_it_over_a_bad_link() {
     let (run, records) = pinged(1, Policy::default());
     check(run, &records);
 }
 
 #[test]
-fn row_66_7_row_66_8_threads_and_polling_answer_alike() {
+fn row_66_7_and_66_8_threads_and_polling_answer_alike() {
     let thread = Policy { place: Place::Thread, ..Policy::default() };
     let (run, records) = pinged(2, thread);
     check(run, &records);

@@ -468,7 +468,7 @@ fn settings(seed: u64) -> Settings {
 }
 
 #[test]
-fn rows_69_2_to_69_7_and_68_4_random_traffic_on_all_queues_breaks_no_law() {
+fn row_69_2_to_69_7_and_68_4_random_traffic_on_all_queues_breaks_no_law() {
     let seed = seed(0x69).unwrap();
     let mut total = Outcome::default();
     for (preset, operations) in PRESETS {

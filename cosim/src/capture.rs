@@ -1,4 +1,4 @@
-//! Captures: frames out of pcap and pcapng files.
+//! Captures: frames out of pcap and pcapng files, and into them ([`writer`]).
 //!
 //! Both byte orders, micro- and nanoseconds, several interfaces and sections. `pcap-parser` reads
 //! records and blocks; what is decided here is which of them are frames, what a hostile file may
@@ -7,6 +7,7 @@
 //! Contract: any bytes give frames or an error; nothing here panics.
 
 mod source;
+pub mod writer;
 
 use std::fmt;
 use std::fs::File;

@@ -23,11 +23,14 @@ pub mod native;
 pub mod processor;
 pub mod programs;
 pub mod queue_traffic;
+pub mod record;
 pub mod reference;
 pub mod register_port;
 pub mod replay;
+pub mod report;
 pub mod rig;
 pub mod root_complex;
+pub mod scenario;
 pub mod scoreboard;
 pub mod sink;
 pub mod source;
@@ -35,6 +38,7 @@ pub mod system;
 pub mod tlp;
 pub mod vectors;
 pub mod verify;
+pub mod watch;
 
 /// The card's clock in hertz, as on the first board.
 pub const CLOCK_HZ: u64 = 125_000_000;

@@ -22,7 +22,9 @@ pub use config::{Config, Fault, Faults};
 pub use host::{Answer, Ticket};
 
 use crate::memory::Memory;
+use crate::rig::REGISTERS;
 use crate::tlp::{Assembler, Attributes, Beat, DW, Header, Kind, Request, Tlp, beats};
+use crate::watch::HostWatch;
 use host::{Host, Queued};
 use reads::Reads;
 
@@ -109,6 +111,7 @@ pub struct RootComplex {
     /// What the card read, if somebody wants to know.
     seen: Option<Vec<Request>>,
     traffic: Traffic,
+    watch: HostWatch,
     host: Host,
     reads: Reads,
     /// The TLP that is being sent.
@@ -133,6 +136,7 @@ impl RootComplex {
             fated: Vec::new(),
             seen: None,
             traffic: Traffic::default(),
+            watch: HostWatch::default(),
             host: Host::default(),
             reads: Reads::default(),
             sending: None,
@@ -172,6 +176,9 @@ impl RootComplex {
 
     /// Queues a write of `bytes` to a BAR: as many TLPs as it takes.
     pub fn write(&mut self, bar: u8, offset: u64, bytes: &[u8]) {
+        if let (REGISTERS, Ok(word)) = (bar, bytes.try_into()) {
+            self.watch.wrote(offset as u32, u32::from_le_bytes(word));
+        }
         self.host.write(bar, offset, bytes, &self.config);
     }
 
@@ -182,7 +189,11 @@ impl RootComplex {
 
     /// Queues a read of `length` bytes of a BAR: as many TLPs as it takes. A read of none is a zero-length read.
     pub fn read(&mut self, cycle: u64, bar: u8, offset: u64, length: usize) -> Ticket {
-        self.host.read(cycle, bar, offset, length, &self.config)
+        let ticket = self.host.read(cycle, bar, offset, length, &self.config);
+        if (bar, length) == (REGISTERS, DW) {
+            self.watch.asked(ticket, offset as u32);
+        }
+        ticket
     }
 
     /// Queues a TLP as it is, whether it is sound or not. It must be posted: nothing waits for an answer.
@@ -223,6 +234,11 @@ impl RootComplex {
     /// Reads by the card since the last call, the oldest first; they are kept from the first call on.
     pub fn take_reads(&mut self) -> Vec<Request> {
         self.seen.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// What the host's accesses tell of the card's queues.
+    pub fn watch(&self) -> &HostWatch {
+        &self.watch
     }
 
     /// What the card sent so far.
@@ -311,7 +327,11 @@ impl RootComplex {
             }
             Kind::Completion(completion) => {
                 self.traffic.completions += 1;
-                self.host.answer(cycle, &completion, &tlp.attributes, &self.config)
+                if let Some(answer) = self.host.answer(cycle, &completion, &tlp.attributes, &self.config)? {
+                    let word = answer.result.as_deref().ok().and_then(|bytes| bytes.try_into().ok());
+                    self.watch.answered(answer.ticket, word.map(u32::from_le_bytes));
+                }
+                Ok(())
             }
             Kind::Other(header, _) => Err(Breach::Type(header)),
         }

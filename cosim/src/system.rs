@@ -160,6 +160,11 @@ impl System {
         &self.processors
     }
 
+    /// The processors, to take what their watches count from one look to the next.
+    pub fn processors_mut(&mut self) -> &mut [Processor] {
+        &mut self.processors
+    }
+
     /// Puts software on the host; it is called first in the next cycle.
     pub fn set_host(&mut self, host: Box<dyn Host>) {
         self.host = Some(host);

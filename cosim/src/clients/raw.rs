@@ -38,6 +38,11 @@ impl RawSender {
         Rc::new(RefCell::new(self))
     }
 
+    /// Sends one more behind those, as soon as it is [called](crate::system::System::wake_client).
+    pub fn send(&mut self, frame: Vec<u8>) {
+        self.frames.push_back((0, frame));
+    }
+
     /// Frames that are still to be sent.
     pub fn waiting(&self) -> usize {
         self.frames.len()

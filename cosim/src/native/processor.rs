@@ -7,9 +7,10 @@ use soft_cores::platform::Context;
 use super::platform::{Native, Step};
 use super::{Boot, Clock, Fault, FaultKind, Setup, Wedge};
 use crate::bridge::{Inputs, Outputs};
-use crate::core_memory::CoreMemory;
+use crate::core_memory::{Access, CoreMemory};
 use crate::fiber::{Fiber, Progress, Stacks};
 use crate::register_port::RegisterPort;
+use crate::watch::CoreWatch;
 
 /// Cycles from when the card takes a write to when it shows at the interrupt line: a core's store on a bus with acknowledge is not over
 /// before.
@@ -43,6 +44,7 @@ pub struct Processor {
     /// Cycles in which it waited for an interrupt and for nothing else.
     idle: u64,
     idle_since: u64,
+    watch: CoreWatch,
 }
 
 impl Processor {
@@ -67,6 +69,7 @@ impl Processor {
             waiting: Waiting::Until(0, false),
             idle: 0,
             idle_since: 0,
+            watch: CoreWatch::default(),
         };
         let first = move || {
             native.set_time();
@@ -92,6 +95,16 @@ impl Processor {
     pub fn idle_cycles(&self) -> u64 {
         let now = if self.is_idle() { self.clock.cycle() - self.idle_since } else { 0 };
         self.idle + now
+    }
+
+    /// What its accesses tell of its queues.
+    pub fn watch(&self) -> &CoreWatch {
+        &self.watch
+    }
+
+    /// The same, to take what is counted from one look to the next.
+    pub fn watch_mut(&mut self) -> &mut CoreWatch {
+        &mut self.watch
     }
 
     /// Stacks that were made so far; those that are free again are used first.
@@ -144,8 +157,13 @@ impl Processor {
             shared.heard.set(cycle);
         }
         let written = shared.memory.borrow_mut().sample(outputs);
-        written.map_err(|stray| self.fault(FaultKind::Stray(stray)))?;
+        if let Some(Access::Write(address)) = written.map_err(|stray| self.fault(FaultKind::Stray(stray)))? {
+            self.watch.stored(address);
+        }
         let answer = self.port.sample(outputs);
+        if let Some(answer) = answer {
+            self.watch.read(answer.offset, answer.value);
+        }
         let over = match self.waiting {
             Waiting::Bus { write: false, .. } => answer.is_some_and(|answer| {
                 shared.answer.set(answer.value);
@@ -196,6 +214,7 @@ impl Processor {
                 Progress::Suspended(Step::Access(request)) => {
                     if request.write {
                         self.port.write(request.address, request.data);
+                        self.watch.wrote(request.address, request.data);
                     } else {
                         self.port.read(request.address);
                     }

@@ -211,14 +211,14 @@ impl Host {
         Ok(())
     }
 
-    /// A completion came.
+    /// A completion came. Gives the answer, if that was the last of it.
     pub fn answer(
         &mut self,
         cycle: u64,
         c: &Completion,
         attributes: &Attributes,
         config: &Config,
-    ) -> Result<(), Breach> {
+    ) -> Result<Option<&Answer>, Breach> {
         let tag = c.tag;
         let unasked = Breach::Unasked { tag, requester: c.requester };
         let Some(under_way) = self.under_way.get_mut(&tag).filter(|_| c.requester == config.host_id) else {
@@ -274,26 +274,26 @@ impl Host {
             }
         }
         let ticket = under_way.ticket;
-        if ends {
-            self.under_way.remove(&tag);
-            self.finish(cycle, ticket, c.status);
+        if !ends {
+            return Ok(None);
         }
-        Ok(())
+        self.under_way.remove(&tag);
+        Ok(self.finish(cycle, ticket, c.status))
     }
 
-    fn finish(&mut self, cycle: u64, ticket: Ticket, status: Status) {
-        let Some(gathering) = self.gathering.get_mut(&ticket) else { return };
+    fn finish(&mut self, cycle: u64, ticket: Ticket, status: Status) -> Option<&Answer> {
+        let gathering = self.gathering.get_mut(&ticket)?;
         if gathering.status == Status::Successful {
             gathering.status = status;
         }
         gathering.unanswered -= 1;
         if gathering.unanswered > 0 {
-            return;
+            return None;
         }
-        if let Some(Gathering { queued, sent, bytes, status, .. }) = self.gathering.remove(&ticket) {
-            let result = if status == Status::Successful { Ok(bytes) } else { Err(status) };
-            self.answers.push(Answer { ticket, queued, sent, cycle, result });
-        }
+        let Gathering { queued, sent, bytes, status, .. } = self.gathering.remove(&ticket)?;
+        let result = if status == Status::Successful { Ok(bytes) } else { Err(status) };
+        self.answers.push(Answer { ticket, queued, sent, cycle, result });
+        self.answers.last()
     }
 }
 

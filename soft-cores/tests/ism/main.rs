@@ -1,7 +1,7 @@
 //! The socket module on a card, a network and a host that are all models: what is promised in ¶67 and ¶69, as far as it is the
 //! processor's.
 
-#[allow(dead_code, reason = "two test crates use it, neither all of it")]
+#[allow(dead_code, reason = "three test crates use it, none all of it")]
 mod bench;
 mod copying;
 mod datagrams;

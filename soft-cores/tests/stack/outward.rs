@@ -162,6 +162,19 @@ fn a_peer_that_refuses_and_one_that_is_not_there_are_told_apart() {
 }
 
 #[test]
+fn a_socket_that_was_refused_can_be_used_and_kept() {
+    let mut world = with_ports(2, 6);
+    let refused = connect(&mut world, 0, LocalPort::RepliesHere).unwrap();
+    world.pass(10 * SECOND);
+    let now = world.now;
+    assert_eq!(world.stacks[0].sockets(now, |it| it.shutdown(now, refused)), Ok(()));
+    // Nothing is left to be done, also when its time to connect would have been over.
+    assert_eq!(world.stacks[0].transport().next_deadline(), None);
+    world.pass(60 * SECOND);
+    assert_eq!(world.stacks[0].transport().status(refused).unwrap().failure, Some(Failure::Refused));
+}
+
+#[test]
 fn a_peer_that_says_nothing_is_given_up() {
     let mut world = with_ports(2, 7);
     let peer = listen(&mut world);

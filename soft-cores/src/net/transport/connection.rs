@@ -181,8 +181,9 @@ impl Connection {
             (self.sent, self.expected) = (sent.or(self.sent), expected.or(self.expected));
         }
         let after = self.socket().state();
-        // A handshake that is over, and TIME-WAIT, which ends by itself.
-        if (self.stage == Stage::Held && has_handshake(after)) || after == State::TimeWait {
+        // A handshake that is over in whatever way, and TIME-WAIT, which ends by itself.
+        let is_decided = has_handshake(after) || after == State::Closed;
+        if (self.stage == Stage::Held && is_decided) || after == State::TimeWait {
             self.stage_ends = None;
         }
         if !self.is_owed() {
