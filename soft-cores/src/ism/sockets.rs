@@ -4,8 +4,31 @@
 //! them and the stack's own buffers when something happened to a socket, and when the module has consumed or committed some. A full
 //! ring leaves bytes in the stack's buffer, so the peer's window closes.
 //!
+//! # How it is used
+//! Who owns the [`Stack`] also owns one [`Ism`], one [`Sockets`], one [`Memory`] ([`KernelMemory`]) and one [`Card`]
+//! ([`KernelCard`](super::kernel_card::KernelCard)). It does this after every call into the stack (a frame, a parcel, its poll), after a
+//! message of the host, after a report of the DMA channel, and when [`Sockets::next_deadline`] says so:
+//!
+//! ```
+//! use soft_cores::ism::{Ism, card::Card, sockets::{Memory, Sockets}};
+//! use soft_cores::net::{Micros, stack::{Action, Stack}};
+//!
+//! fn serve(ism: &mut Ism, card: &mut impl Card, sockets: &mut Sockets, memory: &mut impl Memory, stack: &mut Stack, now: Micros) {
+//!     while sockets.on(stack, memory, now).serve(ism, card, 16) {
+//!         stack.take_actions().into_iter().for_each(carry_out);
+//!     }
+//!     stack.take_actions().into_iter().for_each(carry_out);
+//! }
+//! # fn carry_out(_: Action) {}
+//! ```
+//!
+//! Nothing else may take the stack's events. `serve` ends: it is false when only the network, the host or the channel can bring more.
+//! A memory or a card of a kernel may run its handlers, which must not touch what is borrowed here; with interrupts disabled
+//! they do not run.
+//!
+//! # Limits
 //! **When there is no memory**, opening and connecting are [`Status::NoRoom`], and a datagram to send waits. A connection stays in its
-//! listener's backlog and a datagram in its socket's queue; both are looked at again when a block is given back.
+//! listener's backlog and a datagram in its socket's queue; who waits is looked at again, in turn, when a block is given back.
 //!
 //! A stream that is closed stays until what was committed is in the stack's buffer, at most [`Config::linger`]. What comes for
 //! it meanwhile ends it with a reset (RFC 1122, 4.2.2.13), and so does what was not consumed before.
@@ -16,45 +39,29 @@ use core::net::{IpAddr, SocketAddr};
 
 use abi::socket::{Family, Protocol, Status};
 
+use super::Ism;
+use super::card::Card;
 use super::transport::{Socket, Span};
 use crate::net::Micros;
 use crate::net::session::End;
 use crate::net::stack::Stack;
 use crate::net::transport::{Failure, OpenError, Options, SocketId, UseError};
-use crate::platform::OutsideMemory;
 
 mod calls;
+mod memory;
+mod queue;
 mod ring;
 
+pub use memory::{KernelMemory, Memory, Share};
+use queue::Queue;
 use ring::Ring;
-
-/// The memory that sockets' buffers are in.
-pub trait Memory {
-    /// A block of at least so many bytes; `None`: there is none now.
-    fn take(&mut self, bytes: u32) -> Option<u32>;
-
-    /// Gives back a block that was taken.
-    fn give_back(&mut self, address: u32);
-
-    /// Reads.
-    ///
-    /// # Errors
-    /// Some of it does not exist.
-    fn load(&self, address: u32, bytes: &mut [u8]) -> Result<(), OutsideMemory>;
-
-    /// Writes.
-    ///
-    /// # Errors
-    /// Some of it does not exist.
-    fn store(&mut self, address: u32, bytes: &[u8]) -> Result<(), OutsideMemory>;
-}
 
 /// What the sockets are made with.
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
     /// Sockets at most, closed ones that linger among them.
     pub sockets: usize,
-    /// Bytes of each of a stream's two rings, not 0.
+    /// Bytes of each of a stream's two rings, unless the host wants less.
     pub ring: u32,
     /// Bytes of the longest datagram.
     pub datagram: u32,
@@ -62,8 +69,10 @@ pub struct Config {
     pub waiting: usize,
     /// How long a closed stream may take to hand on what was committed.
     pub linger: Micros,
-    /// What the stack's sockets are made with.
-    pub options: Options,
+    /// What the stack's streams are made with.
+    pub streams: Options,
+    /// What its datagram sockets are made with. Their receive buffer is to hold the longest datagram.
+    pub datagrams: Options,
 }
 
 /// What happened.
@@ -71,14 +80,19 @@ pub struct Config {
 pub struct Counters {
     /// Requests for a block that found none.
     pub exhausted: u64,
-    /// Datagrams that were longer than any may be.
+    /// Received datagrams that were longer than any may be, and were dropped.
     pub too_long: u64,
-    /// Events of sockets that are not the module's.
-    pub foreign: u64,
     /// Closed streams that took too long.
     pub abandoned: u64,
     /// Blocks that the memory gave out and does not have.
     pub outside: u64,
+}
+
+/// Bytes that may wait, each way.
+#[derive(Clone, Copy, Debug)]
+struct Buffers {
+    receive: u32,
+    send: u32,
 }
 
 #[derive(Debug)]
@@ -97,6 +111,13 @@ struct Stream {
     until: Option<Micros>,
 }
 
+impl Stream {
+    fn new(id: SocketId, local: SocketAddr, remote: SocketAddr, (receive, send): (Ring, Ring)) -> Self {
+        let (connected, over, ended, shutting, until) = Default::default();
+        Self { id, local, remote, receive, send, connected, over, ended, shutting, until }
+    }
+}
+
 #[derive(Debug)]
 struct Mailbox {
     id: SocketId,
@@ -106,9 +127,17 @@ struct Mailbox {
     groups: BTreeSet<IpAddr>,
 }
 
+/// One more datagram may wait. One always may.
+fn has_room(most: usize, buffer: u32, waiting: impl Iterator<Item = Span> + Clone, length: u32) -> bool {
+    let bytes = waiting.clone().fold(length, |sum, span| sum.saturating_add(span.length));
+    let count = waiting.count();
+    count == 0 || (count < most && bytes <= buffer)
+}
+
 #[derive(Debug)]
 enum Kind {
-    New(Protocol, Family, Option<SocketAddr>),
+    /// Its own address, if it was bound.
+    New(Option<SocketAddr>),
     Listener(SocketId, SocketAddr),
     Stream(Stream),
     Mailbox(Mailbox),
@@ -116,8 +145,11 @@ enum Kind {
 
 #[derive(Debug)]
 struct Entry {
-    kind: Kind,
+    protocol: Protocol,
+    family: Family,
     options: Options,
+    buffers: Buffers,
+    kind: Kind,
 }
 
 /// See the module's page.
@@ -128,33 +160,35 @@ pub struct Sockets {
     names: BTreeMap<SocketId, Socket>,
     last: u32,
     port: u16,
-    changed: VecDeque<Socket>,
-    is_changed: BTreeSet<Socket>,
+    changed: Queue,
     /// Sockets that found no memory.
-    starved: BTreeSet<Socket>,
+    starved: Queue,
     counters: Counters,
 }
 
 /// The sockets with what they are on, for one call of the module.
+#[derive(Debug)]
 pub struct Below<'a, M> {
-    /// They.
-    pub sockets: &'a mut Sockets,
-    /// The stack. What it wants done is its caller's to look after.
-    pub stack: &'a mut Stack,
-    /// The memory.
-    pub memory: &'a mut M,
-    /// When.
-    pub now: Micros,
+    sockets: &'a mut Sockets,
+    stack: &'a mut Stack,
+    memory: &'a mut M,
+    now: Micros,
 }
 
 impl Sockets {
     /// Without sockets.
     pub fn new(config: Config) -> Self {
-        let (entries, names, changed, is_changed, starved, counters) = Default::default();
-        Self { config, entries, names, last: 0, port: 0, changed, is_changed, starved, counters }
+        let (entries, names, changed, starved, counters) = Default::default();
+        Self { config, entries, names, last: 0, port: 0, changed, starved, counters }
     }
 
-    /// When [`Below::poll`] has something to do.
+    /// The sockets with the stack and the memory that they are on, which are always the same. What the stack wants done is the
+    /// caller's to look after.
+    pub const fn on<'a, M: Memory>(&'a mut self, stack: &'a mut Stack, memory: &'a mut M, now: Micros) -> Below<'a, M> {
+        Below { sockets: self, stack, memory, now }
+    }
+
+    /// When [`Below::serve`] has something to do.
     pub fn next_deadline(&self) -> Option<Micros> {
         self.entries.values().filter_map(|entry| if let Kind::Stream(it) = &entry.kind { it.until } else { None }).min()
     }
@@ -174,21 +208,19 @@ impl Sockets {
         &self.counters
     }
 
-    fn note(&mut self, socket: Socket) {
-        if self.is_changed.insert(socket) {
-            self.changed.push_back(socket);
-        }
-    }
-
-    fn add(&mut self, kind: Kind, options: Options) -> Socket {
+    fn add(&mut self, entry: Entry) -> Socket {
         loop {
             self.last = self.last.wrapping_add(1);
             if !self.entries.contains_key(&Socket(self.last)) {
                 break;
             }
         }
-        self.entries.insert(Socket(self.last), Entry { kind, options });
+        self.entries.insert(Socket(self.last), entry);
         Socket(self.last)
+    }
+
+    fn is_full(&self) -> bool {
+        self.entries.len() >= self.config.sockets
     }
 
     fn stream(&self, socket: Socket) -> Option<&Stream> {
@@ -205,17 +237,24 @@ impl Sockets {
         }
     }
 
-    fn mailbox(&mut self, socket: Socket) -> Option<&mut Mailbox> {
-        match &mut self.entries.get_mut(&socket)?.kind {
-            Kind::Mailbox(mailbox) => Some(mailbox),
+    fn mailbox(&mut self, socket: Socket) -> Option<(&mut Mailbox, Buffers)> {
+        let entry = self.entries.get_mut(&socket)?;
+        match &mut entry.kind {
+            Kind::Mailbox(mailbox) => Some((mailbox, entry.buffers)),
             _ => None,
         }
     }
 }
 
 impl<M: Memory> Below<'_, M> {
-    /// Does what is due.
-    pub fn poll(&mut self) {
+    /// Does what is due, and has the module do what can be done; says whether there was anything.
+    pub fn serve<C: Card>(&mut self, ism: &mut Ism, card: &mut C, budget: u32) -> bool {
+        self.poll();
+        ism.poll(card, self, budget)
+    }
+
+    /// Ends what has lingered for too long.
+    fn poll(&mut self) {
         let now = self.now;
         let is_due = |entry: &Entry| matches!(&entry.kind, Kind::Stream(it) if it.until.is_some_and(|at| at <= now));
         let due: Vec<_> = self.sockets.entries.iter().filter(|(_, it)| is_due(it)).map(|(&socket, _)| socket).collect();
@@ -225,39 +264,39 @@ impl<M: Memory> Below<'_, M> {
         }
     }
 
-    fn take(&mut self, bytes: u32) -> Option<u32> {
-        let block = self.memory.take(bytes);
+    fn take(&mut self, share: Share, bytes: u32) -> Option<u32> {
+        let block = self.memory.take(share, bytes);
         self.sockets.counters.exhausted += u64::from(block.is_none());
         block
     }
 
-    fn take_rings(&mut self) -> Option<(Ring, Ring)> {
-        let size = self.sockets.config.ring;
-        let receive = self.take(size)?;
-        let Some(send) = self.take(size) else {
+    fn take_rings(&mut self, buffers: Buffers) -> Option<(Ring, Ring)> {
+        let receive = self.take(Share::Ring, buffers.receive)?;
+        let Some(send) = self.take(Share::Ring, buffers.send) else {
             self.memory.give_back(receive);
             return None;
         };
-        Some((Ring::new(receive, size), Ring::new(send, size)))
+        Some((Ring::new(receive, buffers.receive), Ring::new(send, buffers.send)))
     }
 
-    /// Gives a block back. Who has waited for one is looked at again.
+    /// Gives a block back.
     fn give_back(&mut self, address: u32) {
         self.memory.give_back(address);
-        for socket in core::mem::take(&mut self.sockets.starved) {
-            self.sockets.note(socket);
+        self.wake();
+    }
+
+    /// There is room: who has waited for some is looked at again.
+    fn wake(&mut self) {
+        while let Some(socket) = self.sockets.starved.pop() {
+            self.sockets.changed.push(socket);
         }
     }
 
-    /// Looks at all sockets of the stack to which something happened.
+    /// Looks at all sockets of the stack to which something happened. Those that the module has closed are not here any more.
     fn take_events(&mut self) {
         while let Some(event) = self.stack.next_event() {
-            match self.sockets.names.get(&event.socket) {
-                Some(&socket) => {
-                    self.drive(socket);
-                    self.sockets.note(socket);
-                }
-                None => self.sockets.counters.foreign += 1,
+            if let Some(&socket) = self.sockets.names.get(&event.socket) {
+                self.sockets.changed.push(socket);
             }
         }
     }
@@ -336,14 +375,19 @@ impl<M: Memory> Below<'_, M> {
 
     fn drive_mailbox(&mut self, socket: Socket) {
         loop {
-            let (most, longest) = (self.sockets.config.waiting, self.sockets.config.datagram);
-            let Some(mailbox) = self.sockets.mailbox(socket).filter(|it| it.inbox.len() < most) else { return };
+            let Config { waiting, datagram: longest, .. } = self.sockets.config;
+            let Some((mailbox, buffers)) = self.sockets.mailbox(socket) else { return };
             let id = mailbox.id;
             let Some(length) = self.stack.transport().next_length(id) else { return };
-            let is_long = length > longest as usize;
-            let block = if is_long { None } else { self.take(longest) };
+            let length = u32::try_from(length).unwrap_or(u32::MAX);
+            let is_long = length > longest;
+            let spans = mailbox.inbox.iter().map(|&(_, span)| span);
+            if !is_long && !has_room(waiting, buffers.receive, spans, length) {
+                return;
+            }
+            let block = if is_long { None } else { self.take(Share::Received, length) };
             if block.is_none() && !is_long {
-                self.sockets.starved.insert(socket);
+                self.sockets.starved.push(socket);
                 return;
             }
             let Ok(datagram) = self.stack.sockets(self.now, |transport| transport.receive_from(id)) else { return };
@@ -353,8 +397,8 @@ impl<M: Memory> Below<'_, M> {
             };
             self.sockets.counters.outside += u64::from(self.memory.store(address, &datagram.payload).is_err());
             let remote = SocketAddr::new(datagram.from.address, datagram.from.port);
-            if let Some(mailbox) = self.sockets.mailbox(socket) {
-                mailbox.inbox.push_back((remote, Span { address, length: length as u32 }));
+            if let Some((mailbox, _)) = self.sockets.mailbox(socket) {
+                mailbox.inbox.push_back((remote, Span { address, length }));
             }
         }
     }
@@ -362,37 +406,33 @@ impl<M: Memory> Below<'_, M> {
     /// Gives up a socket's name and its memory; the stack's socket is the caller's. Says which it was.
     fn forget(&mut self, socket: Socket) -> Option<SocketId> {
         let entry = self.sockets.entries.remove(&socket)?;
-        self.sockets.starved.remove(&socket);
+        self.sockets.starved.forget(socket);
+        self.sockets.changed.forget(socket);
         let id = match entry.kind {
-            Kind::New(..) => return None,
-            Kind::Listener(id, _) => id,
+            Kind::New(_) => None,
+            Kind::Listener(id, _) => Some(id),
             Kind::Stream(stream) => {
                 if stream.until.is_none() {
-                    self.give_back(stream.receive.address);
+                    self.memory.give_back(stream.receive.address);
                 }
-                self.give_back(stream.send.address);
-                stream.id
+                self.memory.give_back(stream.send.address);
+                Some(stream.id)
             }
             Kind::Mailbox(mailbox) => {
                 for span in mailbox.inbox.into_iter().map(|(_, span)| span).chain(mailbox.reserved) {
-                    self.give_back(span.address);
+                    self.memory.give_back(span.address);
                 }
                 for group in mailbox.groups {
-                    self.leave(group);
+                    self.stack.leave(self.now, group);
                 }
-                mailbox.id
+                Some(mailbox.id)
             }
         };
-        self.sockets.names.remove(&id);
-        Some(id)
-    }
-
-    /// The last of this processor's sockets in a group leaves it.
-    fn leave(&mut self, group: IpAddr) {
-        let mut kinds = self.sockets.entries.values().map(|entry| &entry.kind);
-        if !kinds.any(|kind| matches!(kind, Kind::Mailbox(it) if it.groups.contains(&group))) {
-            self.stack.leave(self.now, group);
+        if let Some(id) = id {
+            self.sockets.names.remove(&id);
         }
+        self.wake();
+        id
     }
 
     /// Ends a socket at once.

@@ -6,7 +6,9 @@ use core::net::{IpAddr, SocketAddr};
 use abi::socket::{Family, Opt, Protocol, Status};
 
 use super::super::transport::{Accepted, Condition, Datagram, Socket, Span, Spans, Transport};
-use super::{Below, Entry, Kind, Mailbox, Memory, Stream, address_of, end_of, open_status, use_status};
+use super::{
+    Below, Buffers, Entry, Kind, Mailbox, Memory, Share, Stream, address_of, end_of, has_room, open_status, use_status,
+};
 use crate::net::SECOND;
 use crate::net::session::Session;
 use crate::net::stack::LocalPort;
@@ -14,6 +16,8 @@ use crate::net::transport::{Options, SocketId};
 
 /// RFC 6335, 6: the first dynamic port, and how many there are.
 const DYNAMIC: (u16, u16) = (49_152, 16_384);
+/// A stream's ring has at least so many bytes: more than a segment.
+const LEAST_RING: u32 = 2048;
 
 impl<M: Memory> Below<'_, M> {
     fn entry(&mut self, socket: Socket) -> Result<&mut Entry, Status> {
@@ -34,7 +38,7 @@ impl<M: Memory> Below<'_, M> {
             other.port() == local.port() && other.is_ipv4() == local.is_ipv4() && same
         };
         self.sockets.entries.values().any(|entry| match entry.kind {
-            Kind::New(Protocol::Tcp, _, Some(other)) | Kind::Listener(_, other) => overlaps(other),
+            Kind::New(Some(other)) | Kind::Listener(_, other) => overlaps(other),
             _ => false,
         })
     }
@@ -59,29 +63,73 @@ impl<M: Memory> Below<'_, M> {
         Err(Status::AddressInUse)
     }
 
-    fn new_stream(&mut self, id: SocketId, ends: Session) -> Option<Stream> {
-        let (receive, send) = self.take_rings()?;
-        let (local, remote) = (address_of(ends.local), address_of(ends.remote));
-        let (connected, ended, shutting) = (false, false, false);
-        Some(Stream { id, local, remote, receive, send, connected, over: None, ended, shutting, until: None })
+    fn open_stream(
+        &mut self,
+        bound: Option<SocketAddr>,
+        remote: SocketAddr,
+        options: Options,
+    ) -> Result<(SocketId, Session), Status> {
+        let from = bound.map(|local| local.ip()).filter(|address| !address.is_unspecified());
+        let port = bound.map_or(LocalPort::Any, |local| LocalPort::Given(local.port()));
+        let id = self.stack.connect(self.now, from, port, end_of(remote), options).map_err(open_status)?;
+        let status = self.stack.transport().status(id).map_err(use_status)?;
+        Ok((id, status.session))
+    }
+
+    /// Hands options on to the stack's socket, if it has any of its own.
+    fn apply_options(&mut self, socket: Socket) -> Result<(), Status> {
+        let now = self.now;
+        let entry = self.entry(socket)?;
+        let (Kind::Stream(stream), options) = (&entry.kind, entry.options) else { return Ok(()) };
+        let id = stream.id;
+        let change = |to: &mut Options| *to = options;
+        self.stack.sockets(now, |transport| transport.change_options(now, id, change)).map_err(use_status)
+    }
+
+    fn set_buffer(&mut self, socket: Socket, option: Opt, value: u32) -> Result<(), Status> {
+        let most = self.sockets.config.ring.max(LEAST_RING);
+        let entry = self.entry(socket)?;
+        let is_receive = option == Opt::ReceiveBuffer;
+        let Entry { buffers, options, .. } = entry;
+        let buffer = if is_receive { &mut buffers.receive } else { &mut buffers.send };
+        match (entry.protocol, &entry.kind) {
+            (Protocol::Udp, _) => *buffer = value,
+            (Protocol::Tcp, Kind::New(_)) => {
+                *buffer = value.clamp(LEAST_RING, most);
+                let inside = if is_receive { &mut options.receive_buffer } else { &mut options.send_buffer };
+                *inside = (*inside).min(*buffer as usize);
+            }
+            // Its rings are there.
+            _ => return Err(Status::WrongState),
+        }
+        // More may be received now.
+        self.drive(socket);
+        Ok(())
     }
 }
 
 impl<M: Memory> Transport for Below<'_, M> {
     fn open(&mut self, protocol: Protocol, family: Family) -> Result<Socket, Status> {
-        if self.sockets.len() >= self.sockets.config.sockets {
+        if self.sockets.is_full() {
             return Err(Status::NoRoom);
         }
-        let options = self.sockets.config.options;
-        Ok(self.sockets.add(Kind::New(protocol, family, None), options))
+        let config = self.sockets.config;
+        let (options, bytes) = match protocol {
+            Protocol::Tcp => (config.streams, config.ring),
+            Protocol::Udp => {
+                (config.datagrams, config.datagram.saturating_mul(u32::try_from(config.waiting).unwrap_or(u32::MAX)))
+            }
+        };
+        let buffers = Buffers { receive: bytes, send: bytes };
+        Ok(self.sockets.add(Entry { protocol, family, options, buffers, kind: Kind::New(None) }))
     }
 
     fn bind(&mut self, socket: Socket, local: SocketAddr) -> Result<SocketAddr, Status> {
         let entry = self.entry(socket)?;
-        let (Kind::New(protocol, family, None), options) = (&entry.kind, entry.options) else {
+        let (protocol, family, options) = (entry.protocol, entry.family, entry.options);
+        if !matches!(entry.kind, Kind::New(None)) {
             return Err(Status::WrongState);
-        };
-        let (protocol, family) = (*protocol, *family);
+        }
         let is_ours = local.ip().is_unspecified() || self.stack.port().addresses().is_own(local.ip());
         let is_group = protocol == Protocol::Udp && local.ip().is_multicast();
         if family != Family::of(local.ip()) || !(is_ours || is_group) {
@@ -92,7 +140,7 @@ impl<M: Memory> Transport for Below<'_, M> {
             if self.is_bound(local) {
                 return Err(Status::AddressInUse);
             }
-            self.entry(socket)?.kind = Kind::New(protocol, family, Some(local));
+            self.entry(socket)?.kind = Kind::New(Some(local));
         } else {
             let id = self.stack.bind(end_of(local), options).map_err(open_status)?;
             let (inbox, reserved, groups) = (VecDeque::new(), VecDeque::new(), BTreeSet::new());
@@ -103,9 +151,7 @@ impl<M: Memory> Transport for Below<'_, M> {
 
     fn listen(&mut self, socket: Socket, backlog: u16) -> Result<(), Status> {
         let entry = self.entry(socket)?;
-        let (Kind::New(Protocol::Tcp, _, Some(local)), options) = (&entry.kind, entry.options) else {
-            return Err(Status::WrongState);
-        };
+        let (Kind::New(Some(local)), options) = (&entry.kind, entry.options) else { return Err(Status::WrongState) };
         let local = *local;
         let id = self.stack.listen(end_of(local), backlog.into(), options).map_err(open_status)?;
         self.name(socket, id, Kind::Listener(id, local));
@@ -113,27 +159,27 @@ impl<M: Memory> Transport for Below<'_, M> {
     }
 
     fn accept(&mut self, socket: Socket) -> Option<Accepted> {
-        let entry = self.sockets.entries.get(&socket)?;
-        let (Kind::Listener(listener, _), options) = (&entry.kind, entry.options) else { return None };
-        let listener = *listener;
+        let &Entry { protocol, family, options, buffers, ref kind } = self.sockets.entries.get(&socket)?;
+        let &Kind::Listener(listener, _) = kind else { return None };
         if self.waiting(socket) == 0 {
             return None;
         }
-        let rings = if self.sockets.len() < self.sockets.config.sockets { self.take_rings() } else { None };
-        let Some((receive, send)) = rings else {
-            self.sockets.starved.insert(socket);
+        let rings = if self.sockets.is_full() { None } else { self.take_rings(buffers) };
+        let Some(rings) = rings else {
+            self.sockets.starved.push(socket);
             return None;
         };
         let Ok((id, ends)) = self.stack.sockets(self.now, |transport| transport.accept(listener)) else {
-            self.memory.give_back(receive.address);
-            self.memory.give_back(send.address);
+            self.memory.give_back(rings.0.address);
+            self.memory.give_back(rings.1.address);
             return None;
         };
         let (local, remote) = (address_of(ends.local), address_of(ends.remote));
-        let (connected, ended, shutting) = (true, false, false);
-        let stream = Stream { id, local, remote, receive, send, connected, over: None, ended, shutting, until: None };
-        let socket = self.sockets.add(Kind::Stream(stream), options);
+        let stream = Stream { connected: true, ..Stream::new(id, local, remote, rings) };
+        let socket = self.sockets.add(Entry { protocol, family, options, buffers, kind: Kind::Stream(stream) });
         self.sockets.names.insert(id, socket);
+        // It has them from the listener as they were when that began to listen. It is there: it was accepted.
+        let _ = self.apply_options(socket);
         Some(Accepted { socket, local, remote })
     }
 
@@ -145,28 +191,21 @@ impl<M: Memory> Transport for Below<'_, M> {
     }
 
     fn connect(&mut self, socket: Socket, remote: SocketAddr) -> Result<(), Status> {
-        let entry = self.entry(socket)?;
-        let (Kind::New(Protocol::Tcp, family, bound), options) = (&entry.kind, entry.options) else {
-            return Err(Status::WrongState);
-        };
-        let (family, bound) = (*family, *bound);
+        let &mut Entry { protocol, family, options, buffers, ref kind } = self.entry(socket)?;
+        let (Protocol::Tcp, &Kind::New(bound)) = (protocol, kind) else { return Err(Status::WrongState) };
         if family != Family::of(remote.ip()) {
             return Err(Status::NoAddress);
         }
-        let from = bound.map(|local| local.ip()).filter(|address| !address.is_unspecified());
-        let port = bound.map_or(LocalPort::Any, |local| LocalPort::Given(local.port()));
-        let to = end_of(remote);
-        let id = self.stack.connect(self.now, from, port, to, options).map_err(open_status)?;
-        let ends = self.stack.transport().status(id).map_err(use_status);
-        match ends.and_then(|status| self.new_stream(id, status.session).ok_or(Status::NoRoom)) {
-            Ok(stream) => {
+        let rings = self.take_rings(buffers).ok_or(Status::NoRoom)?;
+        match self.open_stream(bound, remote, options) {
+            Ok((id, ends)) => {
+                let stream = Stream::new(id, address_of(ends.local), address_of(ends.remote), rings);
                 self.name(socket, id, Kind::Stream(stream));
                 Ok(())
             }
             Err(status) => {
-                let now = self.now;
-                // If it is gone there is nothing to end.
-                let _ = self.stack.sockets(now, |transport| transport.abort(now, id));
+                self.memory.give_back(rings.0.address);
+                self.memory.give_back(rings.1.address);
                 Err(status)
             }
         }
@@ -183,7 +222,7 @@ impl<M: Memory> Transport for Below<'_, M> {
 
     fn local(&self, socket: Socket) -> Option<SocketAddr> {
         match &self.sockets.entries.get(&socket)?.kind {
-            Kind::New(_, _, local) => *local,
+            Kind::New(local) => *local,
             Kind::Listener(_, local) => Some(*local),
             Kind::Stream(stream) => Some(stream.local),
             Kind::Mailbox(mailbox) => Some(mailbox.local),
@@ -202,7 +241,7 @@ impl<M: Memory> Transport for Below<'_, M> {
         if let Some(stream) = self.sockets.stream_mut(socket) {
             stream.receive.drop_first(bytes);
             self.drive(socket);
-            self.sockets.note(socket);
+            self.sockets.changed.push(socket);
         }
     }
 
@@ -218,7 +257,7 @@ impl<M: Memory> Transport for Below<'_, M> {
         if let Some(stream) = self.sockets.stream_mut(socket) {
             stream.send.fill(bytes);
             self.drive(socket);
-            self.sockets.note(socket);
+            self.sockets.changed.push(socket);
         }
     }
 
@@ -236,35 +275,35 @@ impl<M: Memory> Transport for Below<'_, M> {
     }
 
     fn drop_datagram(&mut self, socket: Socket) {
-        let Some((_, span)) = self.sockets.mailbox(socket).and_then(|mailbox| mailbox.inbox.pop_front()) else {
-            return;
-        };
+        let dropped = self.sockets.mailbox(socket).and_then(|(mailbox, _)| mailbox.inbox.pop_front());
+        let Some((_, span)) = dropped else { return };
         self.give_back(span.address);
         self.drive(socket);
-        self.sockets.note(socket);
+        self.sockets.changed.push(socket);
     }
 
     fn reserve(&mut self, socket: Socket, length: u32) -> Result<Option<Spans>, Status> {
-        let (most, longest) = (self.sockets.config.waiting, self.sockets.config.datagram);
-        if length > longest {
+        let config = self.sockets.config;
+        if length > config.datagram {
             return Err(Status::TooLong);
         }
-        if self.sockets.mailbox(socket).ok_or(Status::WrongState)?.reserved.len() >= most {
+        let (mailbox, buffers) = self.sockets.mailbox(socket).ok_or(Status::WrongState)?;
+        if !has_room(config.waiting, buffers.send, mailbox.reserved.iter().copied(), length) {
             return Ok(None);
         }
-        let Some(address) = self.take(longest) else {
-            self.sockets.starved.insert(socket);
+        let Some(address) = self.take(Share::ToSend, length) else {
+            self.sockets.starved.push(socket);
             return Ok(None);
         };
         let span = Span { address, length };
-        if let Some(mailbox) = self.sockets.mailbox(socket) {
+        if let Some((mailbox, _)) = self.sockets.mailbox(socket) {
             mailbox.reserved.push_back(span);
         }
         Ok(Some(Spans([span, Span::default()])))
     }
 
     fn send(&mut self, socket: Socket, remote: SocketAddr) -> Result<(), Status> {
-        let mailbox = self.sockets.mailbox(socket).ok_or(Status::WrongState)?;
+        let (mailbox, _) = self.sockets.mailbox(socket).ok_or(Status::WrongState)?;
         let (id, span) = (mailbox.id, mailbox.reserved.pop_front().ok_or(Status::WrongState)?);
         let mut payload = alloc::vec![0; span.length as usize];
         self.sockets.counters.outside += u64::from(self.memory.load(span.address, &mut payload).is_err());
@@ -273,57 +312,58 @@ impl<M: Memory> Transport for Below<'_, M> {
     }
 
     fn release(&mut self, socket: Socket) {
-        let span = self.sockets.mailbox(socket).and_then(|mailbox| mailbox.reserved.pop_front());
+        let span = self.sockets.mailbox(socket).and_then(|(mailbox, _)| mailbox.reserved.pop_front());
         if let Some(span) = span {
             self.give_back(span.address);
         }
     }
 
     fn set_option(&mut self, socket: Socket, option: Opt, value: u32) -> Result<(), Status> {
-        let now = self.now;
-        let entry = self.sockets.entries.get_mut(&socket).ok_or(Status::NoSession)?;
-        let options = &mut entry.options;
-        let is_new = matches!(entry.kind, Kind::New(..));
-        match option {
-            Opt::NoDelay => options.no_delay = value != 0,
-            Opt::KeepAlive => options.keep_alive = (value != 0).then_some(u64::from(value) * SECOND),
-            Opt::ReuseAddress if is_new => options.reuse = value != 0,
-            Opt::ReceiveBuffer | Opt::SendBuffer | Opt::ReuseAddress | Opt::Join | Opt::Leave => {
-                return Err(Status::Unsupported);
+        let entry = self.entry(socket)?;
+        let (protocol, is_new) = (entry.protocol, matches!(entry.kind, Kind::New(_)));
+        match (option, protocol) {
+            (Opt::NoDelay, Protocol::Tcp) => entry.options.no_delay = value != 0,
+            (Opt::KeepAlive, Protocol::Tcp) => {
+                entry.options.keep_alive = (value != 0).then_some(u64::from(value) * SECOND);
             }
+            (Opt::ReuseAddress, _) if is_new => entry.options.reuse = value != 0,
+            (Opt::ReuseAddress, _) => return Err(Status::WrongState),
+            (Opt::ReceiveBuffer | Opt::SendBuffer, _) => return self.set_buffer(socket, option, value),
+            _ => return Err(Status::Unsupported),
         }
-        let options = *options;
-        if let Kind::Stream(stream) = &entry.kind {
-            let change = |to: &mut Options| *to = options;
-            let id = stream.id;
-            self.stack.sockets(now, |transport| transport.change_options(now, id, change)).map_err(use_status)?;
-        }
-        Ok(())
+        self.apply_options(socket)
     }
 
     fn option(&self, socket: Socket, option: Opt) -> Result<u32, Status> {
-        let options = &self.sockets.entries.get(&socket).ok_or(Status::NoSession)?.options;
-        match option {
-            Opt::NoDelay => Ok(options.no_delay.into()),
-            Opt::KeepAlive => Ok((options.keep_alive.unwrap_or(0) / SECOND) as u32),
-            Opt::ReceiveBuffer | Opt::SendBuffer => Ok(self.sockets.config.ring),
-            Opt::ReuseAddress => Ok(options.reuse.into()),
-            Opt::Join | Opt::Leave => Err(Status::Unsupported),
+        let Entry { protocol, options, buffers, .. } = self.sockets.entries.get(&socket).ok_or(Status::NoSession)?;
+        match (option, protocol) {
+            (Opt::NoDelay, Protocol::Tcp) => Ok(options.no_delay.into()),
+            (Opt::KeepAlive, Protocol::Tcp) => Ok((options.keep_alive.unwrap_or(0) / SECOND) as u32),
+            (Opt::ReceiveBuffer, _) => Ok(buffers.receive),
+            (Opt::SendBuffer, _) => Ok(buffers.send),
+            (Opt::ReuseAddress, _) => Ok(options.reuse.into()),
+            _ => Err(Status::Unsupported),
         }
     }
 
     fn membership(&mut self, socket: Socket, group: IpAddr, join: bool) -> Result<(), Status> {
         let now = self.now;
-        let mailbox = self.sockets.mailbox(socket).ok_or(Status::WrongState)?;
-        if !group.is_multicast() || mailbox.groups.contains(&group) == join {
+        let family = self.entry(socket)?.family;
+        let (mailbox, _) = self.sockets.mailbox(socket).ok_or(Status::WrongState)?;
+        if !group.is_multicast() || family != Family::of(group) {
             return Err(Status::NoAddress);
         }
-        if join {
-            self.stack.join(now, group).map_err(|_| Status::NoRoom)?;
-            self.sockets.mailbox(socket).ok_or(Status::WrongState)?.groups.insert(group);
-        } else {
-            mailbox.groups.remove(&group);
-            self.leave(group);
+        match (join, mailbox.groups.contains(&group)) {
+            (true, true) => return Err(Status::AddressInUse),
+            (false, false) => return Err(Status::NoAddress),
+            (true, false) => {
+                self.stack.join(now, group).map_err(|_| Status::NoRoom)?;
+                mailbox.groups.insert(group);
+            }
+            (false, true) => {
+                mailbox.groups.remove(&group);
+                self.stack.leave(now, group);
+            }
         }
         Ok(())
     }
@@ -346,9 +386,7 @@ impl<M: Memory> Transport for Below<'_, M> {
 
     fn changed(&mut self) -> Option<Socket> {
         self.take_events();
-        let socket = self.sockets.changed.pop_front()?;
-        self.sockets.is_changed.remove(&socket);
-        // It may have waited for memory.
+        let socket = self.sockets.changed.pop()?;
         self.drive(socket);
         Some(socket)
     }
