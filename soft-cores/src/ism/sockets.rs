@@ -61,7 +61,7 @@ use ring::Ring;
 pub struct Config {
     /// Sockets at most, closed ones that linger among them.
     pub sockets: usize,
-    /// Bytes of each of a stream's two rings, unless the host wants less.
+    /// Bytes of each of a stream's two rings, unless the host wants less. At least 1.
     pub ring: u32,
     /// Bytes of the longest datagram.
     pub datagram: u32,
@@ -179,6 +179,7 @@ impl Sockets {
     /// Without sockets.
     pub fn new(config: Config) -> Self {
         let (entries, names, changed, starved, counters) = Default::default();
+        let config = Config { ring: config.ring.max(1), ..config };
         Self { config, entries, names, last: 0, port: 0, changed, starved, counters }
     }
 

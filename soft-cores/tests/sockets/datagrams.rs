@@ -31,6 +31,7 @@ fn take(rig: &mut Rig, socket: Socket) -> Option<(Vec<u8>, SocketAddr)> {
     let datagram = rig.on(0).datagram(socket, 0)?;
     let bytes = rig.look(datagram.bytes);
     rig.on(0).drop_datagram(socket);
+    rig.serve();
     Some((bytes, datagram.remote))
 }
 

@@ -16,7 +16,7 @@ use crate::net::transport::{Options, SocketId};
 
 /// RFC 6335, 6: the first dynamic port, and how many there are.
 const DYNAMIC: (u16, u16) = (49_152, 16_384);
-/// A stream's ring has at least so many bytes: more than a segment.
+/// A host cannot make a stream's ring smaller than this: more than a segment.
 const LEAST_RING: u32 = 2048;
 
 impl<M: Memory> Below<'_, M> {
@@ -87,7 +87,7 @@ impl<M: Memory> Below<'_, M> {
     }
 
     fn set_buffer(&mut self, socket: Socket, option: Opt, value: u32) -> Result<(), Status> {
-        let most = self.sockets.config.ring.max(LEAST_RING);
+        let most = self.sockets.config.ring;
         let entry = self.entry(socket)?;
         let is_receive = option == Opt::ReceiveBuffer;
         let Entry { buffers, options, .. } = entry;
@@ -95,7 +95,7 @@ impl<M: Memory> Below<'_, M> {
         match (entry.protocol, &entry.kind) {
             (Protocol::Udp, _) => *buffer = value,
             (Protocol::Tcp, Kind::New(_)) => {
-                *buffer = value.clamp(LEAST_RING, most);
+                *buffer = value.clamp(LEAST_RING.min(most), most);
                 let inside = if is_receive { &mut options.receive_buffer } else { &mut options.send_buffer };
                 *inside = (*inside).min(*buffer as usize);
             }
@@ -278,7 +278,7 @@ impl<M: Memory> Transport for Below<'_, M> {
         let dropped = self.sockets.mailbox(socket).and_then(|(mailbox, _)| mailbox.inbox.pop_front());
         let Some((_, span)) = dropped else { return };
         self.give_back(span.address);
-        self.drive(socket);
+        // Behind those who have waited for the block.
         self.sockets.changed.push(socket);
     }
 
