@@ -40,12 +40,8 @@ fn a_shutdown_is_behind_what_was_committed_and_the_peer_may_go_on() {
     let mut rig = Rig::new(22);
     let (peer, socket) = rig.accepted();
     let all = bytes(0..20_000);
-    let mut sent = 0;
     // The peer reads nothing: the ring stays full.
-    rig.run("a full ring", |rig| {
-        sent += rig.write(socket, &all[sent..]);
-        rig.on(0).writable(socket, 0).length() == 0
-    });
+    let sent = rig.fill_up(peer, socket);
     rig.on(0).shut_down(socket);
     rig.pass(2 * SECOND);
     assert!(rig.host(peer).may_recv());
@@ -105,11 +101,7 @@ fn row_69_1_what_was_committed_arrives_after_the_socket_is_closed() {
     let mut rig = Rig::new(25);
     let (peer, socket) = rig.accepted();
     let all = bytes(0..20_000);
-    let mut sent = 0;
-    rig.run("a full ring", |rig| {
-        sent += rig.write(socket, &all[sent..]);
-        rig.on(0).writable(socket, 0).length() == 0
-    });
+    let sent = rig.fill_up(peer, socket);
     rig.on(0).close(socket);
     // It lingers with its send ring, and nobody sees it.
     assert_eq!((rig.sockets[0].len(), rig.memories[0].taken()), (1, 1));
@@ -128,7 +120,7 @@ fn row_69_1_what_was_committed_arrives_after_the_socket_is_closed() {
 fn a_closed_stream_does_not_wait_forever_for_a_peer_that_does_not_read() {
     let mut rig = Rig::new(26);
     let (peer, socket) = rig.accepted();
-    rig.run("a full ring", |rig| rig.write(socket, &[7; 5000]) == 0);
+    rig.fill_up(peer, socket);
     let closed = rig.world.now;
     rig.on(0).close(socket);
     assert_eq!(rig.sockets[0].next_deadline(), Some(closed + 5 * SECOND));
@@ -164,7 +156,7 @@ fn to_close_with_bytes_unread_is_a_reset() {
 fn what_comes_for_a_closed_stream_resets_it() {
     let mut rig = Rig::new(28);
     let (peer, socket) = rig.accepted();
-    rig.run("a full ring", |rig| rig.write(socket, &[7; 5000]) == 0);
+    rig.fill_up(peer, socket);
     rig.on(0).close(socket);
     rig.host_writes(peer, b"too late");
     rig.run("a reset", |rig| rig.host(peer).state() == State::Closed);
@@ -176,7 +168,7 @@ fn what_comes_for_a_closed_stream_resets_it() {
 fn an_abort_is_a_reset_at_once() {
     let mut rig = Rig::new(29);
     let (peer, socket) = rig.accepted();
-    rig.run("a full ring", |rig| rig.write(socket, &[7; 5000]) == 0);
+    rig.fill_up(peer, socket);
     rig.on(0).abort(socket);
     assert_eq!((rig.sockets[0].len(), rig.memories[0].taken()), (0, 0));
     rig.run("a reset", |rig| rig.host(peer).state() == State::Closed);

@@ -11,7 +11,9 @@ use crate::rig::{RING, Rig, Wish, at_host, bytes};
 fn a_backlog_that_is_full_takes_no_more_and_refuses_nobody() {
     let mut rig = Rig::new(41);
     let listener = rig.listen(80, 2)[0];
-    let peers: Vec<_> = (0..4).map(|number| rig.dial(80, 40_000 + number)).collect();
+    let mut peers = vec![rig.dial(80, 40_000), rig.dial(80, 40_001)];
+    rig.run("a full backlog", |rig| rig.on(0).waiting(listener) == 2);
+    peers.extend([rig.dial(80, 40_002), rig.dial(80, 40_003)]);
     rig.pass(2 * SECOND);
     assert_eq!(rig.on(0).waiting(listener), 2);
     assert_eq!(rig.memories[0].taken(), 0, "who is not accepted has no memory");

@@ -239,10 +239,13 @@ fn storm(seed: u64) -> u64 {
                 _ => drop(hand.rig.host_writes(peer, &[number as u8; 1500])),
             }
         }
-        let session = tag(1 + draw(8) as u16);
+        let mut session = tag(1 + draw(8) as u16);
         let list = buffers(&[(BUFFERS + draw(5000), 1 + draw(3000) as u32), (BACK + draw(9), 1 + draw(2000) as u32)]);
         let call = match draw(12) {
-            0 | 1 => Call::Accept { tag: tag(3 + draw(6) as u16) },
+            0 | 1 => {
+                session = tag(1);
+                Call::Accept { tag: tag(3 + draw(6) as u16) }
+            }
             2..6 => Call::Receive { list },
             6..9 => Call::Send { remote: (session == tag(2)).then(|| at_host(20_000)), list },
             9 => Call::Shutdown { receive: draw(2) == 0, send: draw(2) == 0 },

@@ -211,7 +211,7 @@ impl Rig {
         happened || next.is_some()
     }
 
-    /// Goes on until `done`.
+    /// Goes on until `done`, which is also asked when nothing happens: it may do something itself.
     pub fn run(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
         let until = self.world.now + 300 * SECOND;
         for _ in 0..STEPS {
@@ -219,8 +219,8 @@ impl Rig {
             if done(self) {
                 return self.serve();
             }
-            let happened = self.step(until);
-            assert!(happened || done(self), "never: {what}");
+            assert!(self.world.now < until, "never: {what}");
+            self.step((self.world.now + SECOND / 10).min(until));
         }
         panic!("not in {STEPS} steps: {what}");
     }
@@ -292,6 +292,18 @@ impl Rig {
             self.on(0).commit(socket, length as u32);
         }
         length
+    }
+
+    /// Sends to a host that does not read until all buffers are full; how many bytes, from byte 0 on.
+    pub fn fill_up(&mut self, peer: SocketHandle, socket: Socket) -> usize {
+        let all = bytes(0..RING as usize + INSIDE + 4096 + 1);
+        let mut sent = 0;
+        self.run("full buffers", |rig| {
+            sent += rig.write(socket, &all[sent..]);
+            rig.on(0).writable(socket, 0).length() == 0 && rig.host(peer).recv_queue() == 4096
+        });
+        assert_eq!(sent, RING as usize + INSIDE + 4096);
+        sent
     }
 
     /// As a copy would do it.
