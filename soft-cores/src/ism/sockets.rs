@@ -401,6 +401,8 @@ impl<M: Memory> Below<'_, M> {
             if let Some((mailbox, _)) = self.sockets.mailbox(socket) {
                 mailbox.inbox.push_back((remote, Span { address, length }));
             }
+            // The next one behind those of other sockets, who may wait for the same memory.
+            return self.sockets.changed.push(socket);
         }
     }
 
