@@ -147,7 +147,7 @@ fn to_close_with_bytes_unread_is_a_reset() {
         }
         rig.on(0).close(socket);
         assert_eq!((rig.sockets[0].len(), rig.memories[0].taken()), (0, 0));
-        rig.run("a reset", |rig| rig.host(peer).state() == State::Closed);
+        rig.assert_reset(peer);
         rig.assert_clean();
     }
 }
@@ -159,7 +159,7 @@ fn what_comes_for_a_closed_stream_resets_it() {
     rig.fill_up(peer, socket);
     rig.on(0).close(socket);
     rig.host_writes(peer, b"too late");
-    rig.run("a reset", |rig| rig.host(peer).state() == State::Closed);
+    rig.assert_reset(peer);
     assert_eq!((rig.sockets[0].counters().abandoned, rig.memories[0].taken()), (0, 0));
     rig.assert_clean();
 }
@@ -171,7 +171,7 @@ fn an_abort_is_a_reset_at_once() {
     rig.fill_up(peer, socket);
     rig.on(0).abort(socket);
     assert_eq!((rig.sockets[0].len(), rig.memories[0].taken()), (0, 0));
-    rig.run("a reset", |rig| rig.host(peer).state() == State::Closed);
+    rig.assert_reset(peer);
     rig.assert_clean();
 }
 

@@ -38,7 +38,7 @@ fn a_listener_that_is_closed_breaks_its_backlog_off() {
     let peer = rig.dial(80, 40_000);
     rig.run("a connection", |rig| rig.on(0).waiting(listener) == 1);
     rig.on(0).close(listener);
-    rig.run("a reset", |rig| !rig.host(peer).is_open());
+    rig.assert_reset(peer);
     rig.assert_clean();
 }
 
@@ -104,7 +104,7 @@ fn sockets_are_bounded_and_who_waits_for_one_hears_of_it() {
     let socket = rig.on(0).accept(listener).unwrap().socket;
     rig.on(0).abort(socket);
     rig.on(0).close(listener);
-    rig.run("a reset", |rig| !rig.host(peer).is_open());
+    rig.assert_reset(peer);
     rig.assert_clean();
 }
 

@@ -74,7 +74,7 @@ fn options_are_kept_and_go_on_to_what_a_listener_accepts() {
         assert_eq!(rig.on(0).option(listener, option), Ok(value));
     }
     // What cannot be is made what can.
-    for (asked, given) in [(1, 2048), (u32::MAX, RING), (2500, 2500)] {
+    for (asked, given) in [(1, 2048), (u32::MAX, RING), (2100, 2100)] {
         assert_eq!(rig.on(0).set_option(listener, Opt::ReceiveBuffer, asked), Ok(()));
         assert_eq!(rig.on(0).option(listener, Opt::ReceiveBuffer), Ok(given));
     }
@@ -94,13 +94,15 @@ fn options_are_kept_and_go_on_to_what_a_listener_accepts() {
         (Opt::NoDelay, 1),
         (Opt::KeepAlive, 7),
         (Opt::ReuseAddress, 1),
-        (Opt::ReceiveBuffer, 2500),
+        (Opt::ReceiveBuffer, 2100),
         (Opt::SendBuffer, 2048),
     ];
     for (option, value) in expected {
         assert_eq!(rig.on(0).option(socket, option), Ok(value));
     }
     assert_eq!(rig.on(0).writable(socket, 0).length(), 2048);
+    // The stack's buffers are no longer than those in front of them.
+    assert_eq!(rig.world.stacks[0].transport().usage(), (2, 2100 + 2048));
     // Probes leave every seven seconds, and no others: the peer answers each.
     rig.pass(SECOND);
     rig.world.arrived.clear();

@@ -352,6 +352,13 @@ impl Rig {
         self.host(socket).send_slice(bytes).unwrap_or(0)
     }
 
+    /// The host hears of a reset soon, and not because somebody has given up.
+    pub fn assert_reset(&mut self, peer: SocketHandle) {
+        let before = self.world.now;
+        self.run("a reset", |rig| rig.host(peer).state() == tcp::State::Closed);
+        assert!(self.world.now < before + SECOND / 2);
+    }
+
     pub fn assert_over(&mut self, socket: Socket, status: Status) {
         assert_eq!(self.condition(socket), Condition::Over(status));
     }

@@ -87,17 +87,17 @@ impl<M: Memory> Below<'_, M> {
     }
 
     fn set_buffer(&mut self, socket: Socket, option: Opt, value: u32) -> Result<(), Status> {
-        let most = self.sockets.config.ring;
-        let entry = self.entry(socket)?;
-        let is_receive = option == Opt::ReceiveBuffer;
-        let Entry { buffers, options, .. } = entry;
-        let buffer = if is_receive { &mut buffers.receive } else { &mut buffers.send };
-        match (entry.protocol, &entry.kind) {
+        let (most, streams) = (self.sockets.config.ring, self.sockets.config.streams);
+        let Entry { protocol, options, buffers, kind, .. } = self.entry(socket)?;
+        let (buffer, inside, at_most) = match option {
+            Opt::ReceiveBuffer => (&mut buffers.receive, &mut options.receive_buffer, streams.receive_buffer),
+            _ => (&mut buffers.send, &mut options.send_buffer, streams.send_buffer),
+        };
+        match (protocol, kind) {
             (Protocol::Udp, _) => *buffer = value,
             (Protocol::Tcp, Kind::New(_)) => {
                 *buffer = value.clamp(LEAST_RING.min(most), most);
-                let inside = if is_receive { &mut options.receive_buffer } else { &mut options.send_buffer };
-                *inside = (*inside).min(*buffer as usize);
+                *inside = at_most.min(*buffer as usize);
             }
             // Its rings are there.
             _ => return Err(Status::WrongState),
