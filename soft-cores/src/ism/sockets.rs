@@ -34,7 +34,6 @@
 //! it meanwhile ends it with a reset (RFC 1122, 4.2.2.13), and so does what was not consumed before.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
 use abi::socket::{Family, Protocol, Status};
@@ -163,6 +162,8 @@ pub struct Sockets {
     changed: Queue,
     /// Sockets that found no memory.
     starved: Queue,
+    /// Closed streams, and until when they may go on.
+    lingering: BTreeSet<(Micros, Socket)>,
     counters: Counters,
 }
 
@@ -178,9 +179,9 @@ pub struct Below<'a, M> {
 impl Sockets {
     /// Without sockets.
     pub fn new(config: Config) -> Self {
-        let (entries, names, changed, starved, counters) = Default::default();
+        let (entries, names, changed, starved, lingering, counters) = Default::default();
         let config = Config { ring: config.ring.max(1), ..config };
-        Self { config, entries, names, last: 0, port: 0, changed, starved, counters }
+        Self { config, entries, names, last: 0, port: 0, changed, starved, lingering, counters }
     }
 
     /// The sockets with the stack and the memory that they are on, which are always the same. What the stack wants done is the
@@ -191,7 +192,7 @@ impl Sockets {
 
     /// When [`Below::serve`] has something to do.
     pub fn next_deadline(&self) -> Option<Micros> {
-        self.entries.values().filter_map(|entry| if let Kind::Stream(it) = &entry.kind { it.until } else { None }).min()
+        self.lingering.first().map(|&(at, _)| at)
     }
 
     /// Sockets, closed ones that linger among them.
@@ -256,10 +257,10 @@ impl<M: Memory> Below<'_, M> {
 
     /// Ends what has lingered for too long.
     fn poll(&mut self) {
-        let now = self.now;
-        let is_due = |entry: &Entry| matches!(&entry.kind, Kind::Stream(it) if it.until.is_some_and(|at| at <= now));
-        let due: Vec<_> = self.sockets.entries.iter().filter(|(_, it)| is_due(it)).map(|(&socket, _)| socket).collect();
-        for socket in due {
+        while let Some(&(at, socket)) = self.sockets.lingering.first()
+            && at <= self.now
+        {
+            self.sockets.lingering.pop_first();
             self.sockets.counters.abandoned += 1;
             self.end(socket);
         }
@@ -415,8 +416,9 @@ impl<M: Memory> Below<'_, M> {
             Kind::New(_) => None,
             Kind::Listener(id, _) => Some(id),
             Kind::Stream(stream) => {
-                if stream.until.is_none() {
-                    self.memory.give_back(stream.receive.address);
+                match stream.until {
+                    Some(until) => drop(self.sockets.lingering.remove(&(until, socket))),
+                    None => self.memory.give_back(stream.receive.address),
                 }
                 self.memory.give_back(stream.send.address);
                 Some(stream.id)

@@ -376,6 +376,7 @@ impl<M: Memory> Transport for Below<'_, M> {
         };
         stream.until = Some(until);
         let receive = stream.receive.address;
+        self.sockets.lingering.insert((until, socket));
         self.give_back(receive);
         self.drive(socket);
     }
