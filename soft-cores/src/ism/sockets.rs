@@ -417,7 +417,9 @@ impl<M: Memory> Below<'_, M> {
             Kind::Listener(id, _) => Some(id),
             Kind::Stream(stream) => {
                 match stream.until {
-                    Some(until) => drop(self.sockets.lingering.remove(&(until, socket))),
+                    Some(until) => {
+                        self.sockets.lingering.remove(&(until, socket));
+                    }
                     None => self.memory.give_back(stream.receive.address),
                 }
                 self.memory.give_back(stream.send.address);
