@@ -13,6 +13,7 @@ mod machine;
 mod messages;
 mod model;
 mod scheduling;
+mod socket_memory;
 mod startup;
 mod synchronization;
 mod timing;
