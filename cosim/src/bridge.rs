@@ -1,6 +1,6 @@
 //! The verilated card, one clock cycle at a time.
 //!
-//! The only file of the workspace with `unsafe`, and with `bridge/` the only C++. Every preset has the same Rust type,
+//! One of two files with `unsafe` (the other is [`crate::fiber`]), and with `bridge/` the only C++. Every preset has the same Rust type,
 //! with room for 16 processors and 512 bits, so that nothing above is generic over the card.
 
 mod compression;
