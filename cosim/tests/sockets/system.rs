@@ -51,8 +51,14 @@ impl Registers {
 
 impl Port for Registers {
     fn read(&self, offset: u32) -> u32 {
-        if offset == csr::PARAMETERS.offset {
-            return csr::parameters::PROCESSORS.put(self.processors as u32);
+        let fixed = [
+            (csr::ID.offset, csr::HOST_ID),
+            (csr::VERSION.offset, csr::TABLE_VERSION),
+            (csr::PARAMETERS.offset, self.processors as u32 | 8 << csr::parameters::MFA_DEPTH.lsb),
+            (csr::DMA_PUSH.offset, 16),
+        ];
+        if let Some((_, value)) = fixed.into_iter().find(|(fixed, _)| *fixed == offset) {
+            return value;
         }
         if offset == csr::DMA_DONE.offset {
             let Some((context, outcome)) = self.bench.host_report() else { return EMPTY };
@@ -188,18 +194,18 @@ impl System {
         );
         let registers = Registers { bench: bench.clone(), processors, values, context: Cell::new(0) };
         let buffers = config.buffers as usize;
-        let osm = Osm::start(Rc::new(registers), config);
+        let osm = Osm::on(Rc::new(registers), config).unwrap();
         let executor = Executor::new(&osm);
         Self { bench, network, modules, osm, executor, buffers }
     }
 
     /// Starts an application; it must not fail before it ends.
-    pub fn spawn(&self, body: impl FnOnce(&Task<'_>) + 'static) -> usize {
+    pub fn spawn(&self, body: impl FnOnce(&Task) + 'static) -> usize {
         self.executor.spawn(body)
     }
 
     pub fn step(&mut self) {
-        self.executor.run();
+        self.executor.run().unwrap();
         self.osm.service();
         for (module, card, below) in &mut self.modules {
             module.poll(card, below, 8);
