@@ -358,7 +358,9 @@ impl Inside {
     /// Hands the answer over; says whether there was one, or will be none.
     fn take_answer(&self, ticket: Ticket, offset: u32, waited: u64) -> bool {
         let patience = self.config.patience;
-        let value = match self.bus.with(|complex| complex.take_answer(ticket)) {
+        // Those that are not the driver's are to a driver that there was before.
+        let answers = self.bus.with(RootComplex::take_answers);
+        let value = match answers.into_iter().find(|answer| answer.ticket == ticket) {
             Some(answer) => match answer.result {
                 Ok(bytes) => {
                     let word: Result<[u8; 4], _> = bytes.try_into();

@@ -8,6 +8,7 @@ mod bench;
 mod network;
 
 mod ends;
+mod peer;
 mod serving;
 mod system;
 
