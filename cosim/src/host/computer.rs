@@ -323,7 +323,9 @@ impl Inside {
     }
 
     fn take_interrupts(&self) -> Result<(), ComputerError> {
-        for interrupt in self.bus.with(RootComplex::take_interrupts) {
+        let interrupts = self.bus.with(RootComplex::take_interrupts);
+        // Before it has started, they are for a host that was there before; and it looks everywhere first.
+        for interrupt in interrupts.into_iter().filter(|_| self.is_started.get()) {
             let is_ours = interrupt.address == self.config.interrupts.start && self.osm.interrupted(interrupt.data);
             if !is_ours {
                 return Err(ComputerError::Interrupt { address: interrupt.address, data: interrupt.data });

@@ -85,7 +85,9 @@ fn a_host_that_is_switched_on_again_clears_what_it_had() {
         world.reboot();
         let server = world.computer.spawn(serve);
         world.run_until("processors", |world| world.computer.is_ready());
-        assert!(old.iter().all(|peer| world.network.peer_end(peer.id).is_some()), "seed {seed}");
+        world.run_until("the ends of the old peers", |world| {
+            old.iter().all(|peer| world.network.peer_end(peer.id).is_some())
+        });
         let id = world.dial("192.0.2.1:6000", "10.0.0.1:7");
         let mut peers = [Peer::new(id, &pattern(5000, 2), true)];
         world.run_peers(&mut peers);
