@@ -143,10 +143,11 @@ fn check(config: &Config) -> Result<(), StartError> {
     }
 }
 
-/// Where things are in the memory that both reach.
+/// Where things are in the memory that both reach: outbound frames, then messages on their way to the card, then buffers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     start: u64,
+    /// Behind the start, as the next ones.
     staging: u64,
     buffers: u64,
     count: u64,
@@ -155,7 +156,7 @@ pub(super) struct Layout {
 
 impl Layout {
     pub fn of(config: &Config) -> Self {
-        let staging = config.memory + u64::from(config.frames) * u64::from(FRAME);
+        let staging = u64::from(config.frames) * u64::from(FRAME);
         let buffers = (staging + DEPTH as u64 * u64::from(FRAME)).next_multiple_of(PAGE);
         let (count, each) = (config.buffers.into(), config.buffer_bytes.into());
         Self { start: config.memory, staging, buffers, count, each }
@@ -163,17 +164,17 @@ impl Layout {
 
     /// Bytes in all.
     pub const fn bytes(&self) -> u64 {
-        self.buffers - self.start + self.count * self.each
+        self.buffers + self.count * self.each
     }
 
     /// Where messages are copied from.
-    pub fn staging(&self) -> Vec<u64> {
-        (0..DEPTH as u64).map(|slot| self.staging + slot * u64::from(FRAME)).collect()
+    fn staging(&self) -> Vec<u64> {
+        (0..DEPTH as u64).map(|slot| self.start + self.staging + slot * u64::from(FRAME)).collect()
     }
 
     /// Every buffer, the first one last.
-    pub fn buffers(&self) -> Vec<u64> {
-        (0..self.count).rev().map(|buffer| self.buffers + buffer * self.each).collect()
+    fn buffers(&self) -> Vec<u64> {
+        (0..self.count).rev().map(|buffer| self.start + self.buffers + buffer * self.each).collect()
     }
 
     /// Opens it to all processors, and closes all else.

@@ -122,7 +122,7 @@ fn a_computer_that_makes_no_sense_is_not_switched_on() {
     for change in [
         (|config: &mut ComputerConfig| config.osm.memory += 64) as fn(&mut ComputerConfig),
         |config| config.osm.memory = u64::MAX - 4095,
-        |config| config.osm.memory = 0xFFFF_F000,
+        |config| (config.osm.memory, config.osm.frames) = (0xFFFF_F000, 33),
         |config| config.osm.frames = 0,
         // The queues of a card have room for 256 frames.
         |config| config.osm.frames = 257,
