@@ -1,23 +1,24 @@
 //! The host as a computer on the simulated bus: driver, socket module and applications, as one [`Host`] of a [`System`].
 //!
 //! ```no_run
-//! # fn main() -> Result<(), cosim::system::SystemError> {
-//! # let (params, config) = ("n4w64".parse().unwrap(), todo!());
-//! # let kernels = cosim::programs::NetKernels::default();
-//! use cosim::host::{Computer, ComputerConfig, Moderation, applications};
-//! use cosim::system::System;
+//! use abi::params::NicParams;
+//! use cosim::host::{Computer, ComputerConfig, applications};
+//! use cosim::programs::{self, NetKernels};
+//! use cosim::system::{Config, System, SystemError};
 //!
-//! let mut system = System::new(params, &config, |_| kernels.boot(cosim::programs::config(1)))?;
-//! let computer = Computer::new(ComputerConfig::new([cosim::programs::CARD_IPV4.into()]));
-//! system.set_host(computer.host());
-//! let server = computer.spawn(|task| {
-//!     applications::serve(task, "10.0.0.1:7".parse().unwrap(), 16, applications::echo).unwrap();
-//! });
-//! system.run_until(2_000_000, |_| computer.is_ready())?;
-//! computer.kill(server);
-//! system.run_until(2_000_000, |_| computer.is_at_rest())?;
-//! # Ok(())
-//! # }
+//! fn run(params: NicParams, config: &Config) -> Result<(), SystemError> {
+//!     let kernels = NetKernels::default();
+//!     let mut system = System::new(params, config, |_| kernels.boot(programs::config(1)))?;
+//!     let computer = Computer::new(ComputerConfig::new([programs::CARD_IPV4.into()]));
+//!     system.set_host(computer.host());
+//!     let server = computer.spawn(|task| {
+//!         applications::serve(task, "10.0.0.1:7".parse().unwrap(), 16, applications::echo).unwrap();
+//!     });
+//!     system.run_until(2_000_000, |_| computer.is_ready())?;
+//!     // Peers are served.
+//!     computer.kill(server);
+//!     system.run_until(2_000_000, |_| computer.is_at_rest())
+//! }
 //! ```
 //!
 //! A [`Computer`] is a handle: one copy goes to the system, another stays with who wants to start, kill or look. Applications may be

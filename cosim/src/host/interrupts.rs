@@ -85,3 +85,70 @@ impl Osm {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::super::osm::Config;
+    use super::super::port::Port;
+    use super::super::steering::Policy;
+    use super::*;
+
+    #[derive(Default)]
+    struct Registers(RefCell<Vec<(u32, u32)>>);
+
+    impl Port for Registers {
+        fn read(&self, _: u32) -> u32 {
+            u32::MAX
+        }
+
+        fn write(&self, offset: u32, value: u32) {
+            self.0.borrow_mut().push((offset, value));
+        }
+
+        fn write_card(&self, _: u32, _: u32) {}
+
+        fn load(&self, _: u64, _: &mut [u8]) {}
+
+        fn store(&self, _: u64, _: &[u8]) {}
+
+        fn now(&self) -> u64 {
+            0
+        }
+    }
+
+    #[test]
+    fn the_table_has_the_vectors_that_are_wanted() {
+        let registers = Rc::new(Registers::default());
+        let config = Config {
+            memory: 0,
+            frames: 1,
+            buffer_bytes: 1,
+            buffers: 1,
+            sessions: 1,
+            accepts: 1,
+            receives: 1,
+            policy: Policy::Replies,
+            addresses: Vec::new(),
+        };
+        let osm = Osm::new(registers.clone(), config);
+        osm.state().processors = 2;
+        osm.state().signals.begin(2);
+        assert!(!osm.enable_interrupts(0x1_FEE0_0000, Moderation { events: 1, time: 0 }));
+        assert!(!osm.enable_interrupts(0x1_FEE0_0002, Moderation::default()));
+        assert!(registers.0.borrow().is_empty());
+        assert!(osm.enable_interrupts(0x1_FEE0_0000, Moderation { events: 3, time: 4 }));
+        // By hand: vectors 0, 2, 5 and 7 of eight are not masked; then moderation, then MSI-X on.
+        let mut expected = vec![(0x1_00F0, 0)];
+        for (vector, masked) in [0, 1, 0, 1, 1, 0, 1, 0].into_iter().enumerate() {
+            let at = 0x1_4000 + 16 * vector as u32;
+            expected.extend([(at, 0xFEE0_0000), (at + 4, 1), (at + 8, vector as u32), (at + 12, masked)]);
+        }
+        expected.extend([(0x1_00F4, 0x0003_0004), (0x1_00F0, 1)]);
+        assert_eq!(*registers.0.borrow(), expected);
+        let known: Vec<_> = (0..10).filter(|vector| osm.interrupted(*vector)).collect();
+        assert_eq!((known, osm.counters().interrupts), (vec![0, 2, 5, 7], 10));
+    }
+}

@@ -271,3 +271,156 @@ impl State {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::collections::BTreeMap;
+
+    use super::super::steering::Policy;
+    use super::*;
+
+    /// Registers that are what was written to them, but for those that the card itself sets.
+    struct Card {
+        fixed: BTreeMap<u32, u32>,
+        written: RefCell<Vec<(u32, u32)>>,
+        /// Reports of another host's copies, and how many of these are still under way.
+        reports: Cell<u32>,
+        under_way: Cell<u32>,
+    }
+
+    impl Card {
+        fn new() -> Self {
+            // By hand: "PNTH", version 0, four processors, queues of 256.
+            let fixed = [(0x1_0000, 0x504E_5448), (0x1_0004, 2), (0x1_0008, 0x0040_0804)].into();
+            Self { fixed, written: RefCell::default(), reports: Cell::new(0), under_way: Cell::new(0) }
+        }
+
+        fn last(&self, offset: u32) -> Option<u32> {
+            self.written.borrow().iter().rev().find(|(written, _)| *written == offset).map(|(_, value)| *value)
+        }
+
+        fn start(self) -> (Rc<Self>, Result<Osm, StartError>) {
+            let card = Rc::new(self);
+            (card.clone(), Osm::on(card, config()))
+        }
+    }
+
+    impl Port for Card {
+        fn read(&self, offset: u32) -> u32 {
+            match offset {
+                // DMA_DONE, DMA_PUSH: a copy that is under way is reported some reads later.
+                0x1_00DC if self.reports.get() > 0 => {
+                    self.reports.set(self.reports.get() - 1);
+                    0
+                }
+                0x1_00D8 => {
+                    let under_way = self.under_way.replace(self.under_way.get().saturating_sub(1));
+                    self.reports.set(self.reports.get() + u32::from(under_way > 0));
+                    16 - under_way.min(1) - self.reports.get()
+                }
+                0x44 | 0x1_00DC => u32::MAX,
+                _ => self.fixed.get(&offset).copied().or(self.last(offset)).unwrap_or(0),
+            }
+        }
+
+        fn write(&self, offset: u32, value: u32) {
+            self.written.borrow_mut().push((offset, value));
+        }
+
+        fn write_card(&self, _: u32, _: u32) {}
+
+        fn load(&self, _: u64, _: &mut [u8]) {}
+
+        fn store(&self, _: u64, _: &[u8]) {}
+
+        fn now(&self) -> u64 {
+            0
+        }
+    }
+
+    fn config() -> Config {
+        Config {
+            memory: 0x7_0001_0000,
+            frames: 3,
+            buffer_bytes: 1000,
+            buffers: 10,
+            sessions: 5,
+            accepts: 1,
+            receives: 1,
+            policy: Policy::Replies,
+            addresses: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_card_is_told_where_frames_are_and_what_it_may_reach() {
+        let (card, osm) = Card::new().start();
+        let osm = osm.unwrap();
+        let frames: Vec<_> = card.written.borrow().iter().filter(|(o, _)| *o == 0x44).map(|(_, v)| *v).collect();
+        assert_eq!(frames, [0x1_0000, 0x1_0080, 0x1_0100]);
+        // OUT_BASE with its high word, OUT_FRAME_SIZE, OUT_FRAMES.
+        assert_eq!([0x1_0090, 0x1_0094, 0x1_0098, 0x1_009C].map(|o| card.last(o)), [0x1_0000, 7, 7, 3].map(Some));
+        // Frames and 16 messages on their way in the first page, 10,000 bytes of buffers in three more.
+        for processor in 0..4 {
+            let window: Vec<_> =
+                (0..16).map(|word| card.last(0x1_2000 + 4 * (16 * processor + word)).unwrap()).collect();
+            assert_eq!(window[..4], [0x1_0003, 7, 0x1_3000, 7]);
+            assert_eq!(window[4..], [0; 12]);
+        }
+        assert_eq!((osm.free_buffers(), osm.missing()), (10, vec![0, 1, 2, 3]));
+    }
+
+    #[test]
+    fn what_a_host_before_had_under_way_is_waited_for() {
+        let card = Card::new();
+        card.reports.set(2);
+        card.under_way.set(5);
+        let (card, osm) = card.start();
+        assert!(osm.is_ok());
+        assert_eq!((card.reports.get(), card.under_way.get()), (0, 0));
+        let busy = Card::new();
+        busy.under_way.set(u32::MAX);
+        assert_eq!(busy.start().1.err(), Some(StartError::Channel));
+    }
+
+    #[test]
+    fn a_card_that_is_none_or_has_other_frames_is_refused() {
+        let with = |offset, value| {
+            let mut card = Card::new();
+            card.fixed.insert(offset, value);
+            card.start().1.err()
+        };
+        let (id, processors) = (u32::MAX, 4);
+        assert_eq!(with(0x1_0000, id), Some(StartError::NoCard { id, processors }));
+        assert_eq!(with(0x1_0008, 0x11), Some(StartError::NoCard { id: 0x504E_5448, processors: 17 }));
+        assert_eq!(with(0x1_0004, 0x1_0000), Some(StartError::Version { major: 1 }));
+        assert_eq!(with(0x1_009C, 4), Some(StartError::Frames));
+        // The same ones as this module has them.
+        let mut card = Card::new();
+        card.fixed = card.fixed.into_iter().chain([(0x1_009C, 3)]).collect();
+        card.written.borrow_mut().extend([(0x1_0090, 0x1_0000), (0x1_0094, 7), (0x1_0098, 7)]);
+        assert!(card.start().1.is_ok());
+    }
+
+    #[test]
+    fn a_reset_that_is_not_done_is_asked_again() {
+        let (_, osm) = Card::new().start();
+        let osm = osm.unwrap();
+        let answer = |status| {
+            let message = osm.state().queues[2].pop_front().unwrap();
+            let (tag, transaction) = (message.tag, message.transaction);
+            let answer = abi::socket::Answer::Reset { sessions: 0 };
+            let reply = Reply { processor: 2, tag, transaction, function: 15, status, credits: 8, answer };
+            osm.replied(&reply);
+            reply
+        };
+        answer(Status::WrongState);
+        assert_eq!(osm.missing(), [0, 1, 2, 3]);
+        let done = answer(Status::Ok);
+        assert_eq!((osm.missing(), osm.counters().strays), (vec![0, 1, 3], 0));
+        // Once more is once too often.
+        osm.replied(&done);
+        assert_eq!((osm.state().queues[2].len(), osm.counters().strays), (0, 1));
+    }
+}
