@@ -10,7 +10,7 @@ use abi::receive::EMPTY;
 use abi::socket::reply::NoReply;
 use abi::socket::{Answer, Function, MAX_WORDS, Reply, Status, Tag, target};
 
-use super::osm::{Message, Osm, State};
+use super::osm::{Config, Message, Osm, State};
 use super::start::Ready;
 use super::steering::Steering;
 
@@ -90,7 +90,7 @@ impl Osm {
 
     /// The reply in an outbound frame, which goes back to the card. `None`: it is none of the host's frames.
     fn read_reply(&self, mfa: u32) -> Option<Result<Reply, NoReply>> {
-        let (base, frames) = (self.state().config.memory, self.state().config.frames);
+        let Config { memory: base, frames, .. } = self.state().config;
         let place = mfa.wrapping_sub(base as u32);
         if place >= frames * FRAME || !place.is_multiple_of(FRAME) {
             self.state().counters.strays += 1;
