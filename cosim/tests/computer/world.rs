@@ -151,7 +151,11 @@ fn boot(processor: usize, setup: &Setup, bench: &Bench, network: &Network, slot:
         }
         let (at_message, at_time) = (slot.clone(), slot.clone());
         kernel.on_host(move |_, budget| Module::poll(&at_message, budget));
-        kernel.call_every(now + LOOK, LOOK, move |_, _| drop(Module::poll(&at_time, 16))).unwrap();
+        kernel
+            .call_every(now + LOOK, LOOK, move |_, _| {
+                Module::poll(&at_time, 16);
+            })
+            .unwrap();
         kernel.run()
     })
 }
