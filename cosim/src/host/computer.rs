@@ -165,8 +165,8 @@ struct Inside {
     /// Applications that somebody wants to end.
     condemned: RefCell<Vec<usize>>,
     driver: RefCell<Driver>,
-    /// When it was first called, and that the processors were there.
-    begun: Cell<Option<u64>>,
+    /// When the processors must have answered; and that they have.
+    deadline: Cell<Option<u64>>,
     was_ready: Cell<bool>,
 }
 
@@ -196,7 +196,7 @@ impl Computer {
             is_started: Rc::default(),
             condemned: RefCell::default(),
             driver: RefCell::new(driver),
-            begun: Cell::new(None),
+            deadline: Cell::new(None),
             was_ready: Cell::new(false),
         }))
     }
@@ -264,8 +264,7 @@ impl Host for Computer {
 
 impl Inside {
     fn tick(&self, driver: &mut Driver, cycle: u64) -> Result<Option<u64>, ComputerError> {
-        if self.begun.get().is_none() {
-            self.begun.set(Some(cycle));
+        if driver.fiber.is_none() {
             self.switch_on(driver)?;
         }
         self.take_interrupts()?;
@@ -380,24 +379,36 @@ impl Inside {
 
     /// When something is to be done if nothing happens.
     fn next_due(&self, driver: &Driver, cycle: u64) -> Result<Option<u64>, ComputerError> {
-        let patience = self.config.patience;
         let by_driver = match driver.waiting {
-            Waiting::Answer { since, .. } => Some(since.saturating_add(patience)),
+            Waiting::Answer { since, .. } => Some(since.saturating_add(self.config.patience)),
             Waiting::Work(until) => until,
             Waiting::Begin | Waiting::Over => None,
         };
-        let by_processors = match self.begun.get() {
-            _ if self.was_ready.get() => None,
-            _ if self.osm.is_ready() => {
-                self.was_ready.set(true);
-                None
-            }
-            Some(begun) if self.is_started.get() && cycle >= begun.saturating_add(patience) => {
-                return Err(ComputerError::Missing(self.osm.missing(), patience));
-            }
-            begun => begun.map(|begun| begun.saturating_add(patience).max(cycle + 1)),
-        };
+        let is_reading = matches!(driver.waiting, Waiting::Answer { .. });
+        let by_processors = self.await_processors(cycle, is_reading)?;
         Ok([by_driver, by_processors, driver.executor.next_due()].into_iter().flatten().min())
+    }
+
+    /// When the processors must have answered, if they have not.
+    fn await_processors(&self, cycle: u64, is_reading: bool) -> Result<Option<u64>, ComputerError> {
+        if self.was_ready.get() || !self.is_started.get() {
+            return Ok(None);
+        }
+        if self.osm.is_ready() {
+            self.was_ready.set(true);
+            return Ok(None);
+        }
+        let patience = self.config.patience;
+        let deadline = self.deadline.get().unwrap_or(cycle.saturating_add(patience));
+        self.deadline.set(Some(deadline));
+        // A read that is not answered is what is wrong then.
+        if is_reading && cycle >= deadline {
+            return Ok(None);
+        }
+        if cycle >= deadline {
+            return Err(ComputerError::Missing(self.osm.missing(), patience));
+        }
+        Ok(Some(deadline))
     }
 }
 
