@@ -421,6 +421,7 @@ mod tests {
         assert_eq!((osm.missing(), osm.counters().strays), (vec![0, 1, 3], 0));
         // Once more is once too often.
         osm.replied(&done);
-        assert_eq!((osm.state().queues[2].len(), osm.counters().strays), (0, 1));
+        let waiting = osm.state().queues[2].len();
+        assert_eq!((waiting, osm.counters().strays), (0, 1));
     }
 }
