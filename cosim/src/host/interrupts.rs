@@ -89,6 +89,7 @@ impl Osm {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::collections::VecDeque;
     use std::rc::Rc;
 
     use super::super::osm::Config;
@@ -96,16 +97,24 @@ mod tests {
     use super::super::steering::Policy;
     use super::*;
 
+    /// Registers that read all ones: all queues are empty.
     #[derive(Default)]
-    struct Registers(RefCell<Vec<(u32, u32)>>);
+    struct Registers {
+        written: RefCell<Vec<(u32, u32)>>,
+        /// What happens while one is read.
+        meanwhile: RefCell<Option<Box<dyn FnOnce()>>>,
+    }
 
     impl Port for Registers {
         fn read(&self, _: u32) -> u32 {
+            if let Some(meanwhile) = self.meanwhile.take() {
+                meanwhile();
+            }
             u32::MAX
         }
 
         fn write(&self, offset: u32, value: u32) {
-            self.0.borrow_mut().push((offset, value));
+            self.written.borrow_mut().push((offset, value));
         }
 
         fn write_card(&self, _: u32, _: u32) {}
@@ -119,8 +128,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_table_has_the_vectors_that_are_wanted() {
+    /// A module on a card with two processors, without a start.
+    fn module() -> (Rc<Registers>, Osm) {
         let registers = Rc::new(Registers::default());
         let config = Config {
             memory: 0,
@@ -136,9 +145,28 @@ mod tests {
         let osm = Osm::new(registers.clone(), config);
         osm.state().processors = 2;
         osm.state().signals.begin(2);
+        (registers, osm)
+    }
+
+    #[test]
+    fn an_interrupt_that_comes_while_the_driver_looks_is_not_missed() {
+        let (registers, osm) = module();
+        osm.state().queues = vec![VecDeque::new(), VecDeque::new()];
+        assert!(osm.has_work());
+        let inside = osm.clone();
+        *registers.meanwhile.borrow_mut() = Some(Box::new(move || assert!(inside.interrupted(REPLIES))));
+        // The queue was empty when it was read, and is not any more.
+        assert!(!osm.serve());
+        assert!(osm.has_work());
+        assert!(!osm.serve() && !osm.has_work());
+    }
+
+    #[test]
+    fn the_table_has_the_vectors_that_are_wanted() {
+        let (registers, osm) = module();
         assert!(!osm.enable_interrupts(0x1_FEE0_0000, Moderation { events: 1, time: 0 }));
         assert!(!osm.enable_interrupts(0x1_FEE0_0002, Moderation::default()));
-        assert!(registers.0.borrow().is_empty());
+        assert!(registers.written.borrow().is_empty());
         assert!(osm.enable_interrupts(0x1_FEE0_0000, Moderation { events: 3, time: 4 }));
         // By hand: vectors 0, 2, 5 and 7 of eight are not masked; then moderation, then MSI-X on.
         let mut expected = vec![(0x1_00F0, 0)];
@@ -147,7 +175,7 @@ mod tests {
             expected.extend([(at, 0xFEE0_0000), (at + 4, 1), (at + 8, vector as u32), (at + 12, masked)]);
         }
         expected.extend([(0x1_00F4, 0x0003_0004), (0x1_00F0, 1)]);
-        assert_eq!(*registers.0.borrow(), expected);
+        assert_eq!(*registers.written.borrow(), expected);
         let known: Vec<_> = (0..10).filter(|vector| osm.interrupted(*vector)).collect();
         assert_eq!((known, osm.counters().interrupts), (vec![0, 2, 5, 7], 10));
     }

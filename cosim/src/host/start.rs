@@ -6,6 +6,7 @@
 //! here. Outbound frames are where they were, so they must be the same ones; and an inbound frame that the other host had taken and
 //! not posted stays with it.
 
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use abi::csr::host as csr;
@@ -238,7 +239,7 @@ impl State {
         self.staging = layout.staging();
         self.steering = Some(steering);
         self.credits = vec![super::osm::FIRST_CREDITS; processors];
-        self.queues = (0..processors).map(|_| Default::default()).collect();
+        self.queues = (0..processors).map(|_| VecDeque::new()).collect();
         self.ready = vec![Ready::Unknown; processors];
         self.signals.begin(processors);
         // Names that a host before this one has used are another time's.

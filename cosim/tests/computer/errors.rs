@@ -108,6 +108,28 @@ fn processors_that_come_late_are_waited_for_and_those_that_do_not_come_are_named
 }
 
 #[test]
+fn a_reset_that_does_not_get_there_is_asked_again_and_nothing_overtakes_it() {
+    for mode in modes() {
+        let setup = Setup::new(12, mode);
+        // Outbound frames first, then the places that 16 messages are copied from.
+        let staging = computer(&setup).osm.memory + u64::from(setup.outbound) * 128;
+        let faults = Faults { places: vec![(staging..staging + 2048, Fault::Unsupported)], ..Faults::default() };
+        let mut world = World::new(Setup { faults, ..setup });
+        let client = world.computer.spawn(|task| {
+            TcpListener::bind(task, address("10.0.0.1:80"), 4).unwrap();
+        });
+        world.run(400);
+        assert_eq!(world.computer.osm().missing(), [0, 1, 2, 3], "{mode:?}");
+        // Each of the four was tried four times at least, and the frame given back.
+        let counters = world.computer.osm().counters();
+        assert!(counters.retried >= 12 && counters.unused >= 4, "{counters:?}");
+        world.system.bus().config_mut().faults = Faults::default();
+        world.run_until("the client", |world| !world.computer.is_alive(client));
+        world.assert_nothing_leaks(&[], &[]);
+    }
+}
+
+#[test]
 fn a_computer_that_makes_no_sense_is_not_switched_on() {
     let setup = Setup::new(3, interrupts());
     let error = |change: &dyn Fn(&mut ComputerConfig)| {
