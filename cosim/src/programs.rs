@@ -11,8 +11,8 @@ use soft_cores::net::addresses::Addresses;
 use soft_cores::net::ethernet::{Station, Tags};
 use soft_cores::net::icmp::RateLimit;
 use soft_cores::net::neighbour::{Turn, cache};
-use soft_cores::net::{port, reassembly};
-use soft_cores::net_kernel::{Config, NetKernel};
+use soft_cores::net::{directory, port, reassembly, transport};
+use soft_cores::net_kernel::{Config, NetKernel, mail};
 
 use crate::clients::CYCLES_PER_MICRO;
 use crate::clients::station::Identity;
@@ -50,6 +50,17 @@ pub fn config(seed: u64) -> Config {
             groups: 32,
             errors: RateLimit::default(),
         },
+        transport: transport::Config {
+            mtu: 1500,
+            seed,
+            sockets: 512,
+            memory: 16 << 20,
+            times: transport::Times::default(),
+        },
+        directory: directory::Limits::default(),
+        table: None,
+        held: 64,
+        mail: mail::Config::default(),
         cycles_per_micro: CYCLES_PER_MICRO,
         frame_bytes: FRAME_BYTES as u32,
         receive_buffers: 128,
