@@ -35,6 +35,7 @@ impl<P: Platform + 'static> NetKernel<P> {
         if !is_busy {
             return Help::NotNeeded;
         }
-        self.kernel.least_busy().map_or(Help::Nobody, Help::From)
+        let candidates = self.mail.borrow().takes_packets();
+        self.kernel.least_busy_of(candidates).map_or(Help::Nobody, Help::From)
     }
 }

@@ -164,6 +164,15 @@ impl Mail {
         (self.lent.len() as u32) < self.config.blocks.saturating_sub(reserve)
     }
 
+    /// To whom a packet could go at once, as far as is known here, a bit each.
+    pub fn takes_packets(&self) -> u32 {
+        if !self.may_take_block(false) {
+            return 0;
+        }
+        let is_open = |peer: &Peer| peer.line.is_empty() && peer.outstanding < self.config.window;
+        self.peers.iter().enumerate().map(|(number, peer)| u32::from(is_open(peer)) << number).sum()
+    }
+
     /// The oldest parcel of the next sender in turn that is to be copied.
     pub fn next_to_copy(&self) -> Option<(usize, u64, Message)> {
         let turn = (0..MAX_PROCESSORS).map(|step| (self.turn + step) % MAX_PROCESSORS);
