@@ -91,7 +91,6 @@ impl Echo {
             }
             let some = pending.make_contiguous();
             match stack.sockets(now, |it| it.send(now, socket, some)) {
-                Ok(1..) if some.is_empty() => break,
                 Ok(0) | Err(_) => break,
                 Ok(sent) => drop(pending.drain(..sent)),
             }
