@@ -10,6 +10,7 @@
 //! | [`copies`] | lists of copies under way; host buffers cut against spans |
 //! | [`outbox`] | replies on their way to the host |
 //! | [`kernel_card`] | the card as a processor's kernel offers it |
+//! | [`sockets`] | the sockets below, on a processor's network stack |
 //!
 //! # Rules
 //! - **Every request is answered once**, but for UtilNOP. It is taken from the card only when there is room for its answer, so a
@@ -31,6 +32,7 @@ mod datagram;
 pub mod kernel_card;
 pub mod outbox;
 mod session;
+pub mod sockets;
 mod stream;
 pub mod transport;
 

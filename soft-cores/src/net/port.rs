@@ -486,6 +486,11 @@ impl NetworkPort {
         &self.input
     }
 
+    /// The groups, to look at.
+    pub const fn memberships(&self) -> &Memberships {
+        &self.groups
+    }
+
     /// The neighbours, to look at.
     pub const fn neighbours(&self) -> &Neighbours {
         &self.neighbours

@@ -78,6 +78,11 @@ impl Transport {
         self.datagram_socket(socket)?.receive().ok_or(UseError::WouldBlock)
     }
 
+    /// Bytes of the datagram that has waited longest.
+    pub fn next_length(&self, socket: SocketId) -> Option<usize> {
+        self.datagrams.get(&socket)?.next_length()
+    }
+
     fn datagram_socket(&mut self, socket: SocketId) -> Result<&mut UdpSocket, UseError> {
         let is_other = self.connections.contains_key(&socket) || self.listeners.contains_key(&socket);
         let none = if is_other { UseError::WrongKind } else { UseError::NoSuchSocket };

@@ -91,6 +91,11 @@ impl UdpSocket {
         Some(datagram)
     }
 
+    /// Bytes of the datagram that has waited longest.
+    pub fn next_length(&self) -> Option<usize> {
+        self.waiting.front().map(|datagram| datagram.payload.len())
+    }
+
     /// Datagrams that wait.
     pub fn queued(&self) -> usize {
         self.waiting.len()
