@@ -5,6 +5,7 @@
 //! | [`mail`] | parcels between processors: what is kept of them, and how much |
 //! | `outgoing`, `incoming` | parcels into blocks and messages; messages to parcels, by DMA |
 //! | `frames` | frames from and to the MAC's driver |
+//! | [`socket_module`] | the socket module: messages of the host, and when it works |
 //! | `load` | how long this processor's queues are, and who helps (68.3, 68.5) |
 //!
 //! Frames, parcels and time go to the [`Stack`], what it says is done. The stack, like the kernel's own state, is touched with
@@ -36,9 +37,11 @@ mod incoming;
 mod load;
 pub mod mail;
 mod outgoing;
+pub mod socket_module;
 
 pub use frames::Unsent;
 use mail::Mail;
+use socket_module::SocketModule;
 
 /// What a net kernel is made with.
 #[derive(Clone, Debug)]
@@ -57,6 +60,8 @@ pub struct Config {
     pub held: usize,
     /// Parcels between processors, the same for all of them.
     pub mail: mail::Config,
+    /// The socket module; `None`: this card's sockets are not the host's.
+    pub module: Option<socket_module::Config>,
     /// Cycles of the card's clock in a microsecond.
     pub cycles_per_micro: u64,
     /// Bytes of a frame buffer: MAX_FRAME_LENGTH, as the host has set it.
@@ -72,7 +77,7 @@ pub struct Config {
 pub enum StartError {
     /// The operating system part does not.
     Kernel(startup::StartError),
-    /// The memory has no room for the frame buffers, or the blocks of parcels.
+    /// The memory has no room for the frame buffers, the blocks of parcels, or what the socket module needs.
     Buffers(AllocError),
     /// The longest packet does not fit a frame buffer, or a block.
     Mtu,
@@ -100,6 +105,9 @@ pub struct Counters {
 /// Somebody's function.
 type Taker<P, E> = RefCell<Option<Box<dyn FnMut(&NetKernel<P>, E)>>>;
 
+/// The processor's number in a card address stands above the byte's.
+const PROCESSOR: u32 = 24;
+
 /// Events of sockets in a row, before others have their turn.
 const EVENTS: u32 = 256;
 
@@ -116,7 +124,7 @@ struct State {
 }
 
 /// See the module's page.
-pub struct NetKernel<P: Platform> {
+pub struct NetKernel<P: Platform + 'static> {
     kernel: Rc<Kernel<P>>,
     /// For the functions that the kernel calls.
     me: Weak<Self>,
@@ -126,6 +134,7 @@ pub struct NetKernel<P: Platform> {
     receive: PoolId,
     state: RefCell<State>,
     mail: RefCell<Mail>,
+    module: RefCell<Option<SocketModule<P>>>,
     on_event: Taker<P, Action>,
     on_socket: Taker<P, event::Event>,
 }
@@ -148,6 +157,7 @@ impl<P: Platform + 'static> NetKernel<P> {
         let landing = pool(config.mail.block_bytes, config.mail.landing)?;
         let mail = RefCell::new(Mail::new(config.mail, blocks, landing));
         let (cycles_per_micro, frame_bytes) = (config.cycles_per_micro, config.frame_bytes);
+        let module = config.module.clone();
         let stack = Stack::new(own_part(config, kernel.found())).map_err(|TooManyGroups| StartError::Groups)?;
         let me = Rc::new_cyclic(|me| Self {
             kernel,
@@ -164,11 +174,15 @@ impl<P: Platform + 'static> NetKernel<P> {
                 counters: Counters::default(),
             }),
             mail,
+            module: RefCell::new(None),
             on_event: RefCell::default(),
             on_socket: RefCell::default(),
         });
         me.take_frames();
         me.take_messages();
+        if let Some(module) = module {
+            me.start_module(module).map_err(StartError::Buffers)?;
+        }
         me.with_stack(Stack::start);
         Ok(me)
     }
@@ -189,7 +203,7 @@ impl<P: Platform + 'static> NetKernel<P> {
         drop(before);
     }
 
-    /// Who hears of what happens to sockets.
+    /// Who hears of what happens to sockets, where there is no socket module to hear it.
     pub fn on_socket(&self, taker: impl FnMut(&Self, event::Event) + 'static) {
         let before = self.kernel.critical(|| self.on_socket.borrow_mut().replace(Box::new(taker)));
         drop(before);
@@ -227,20 +241,35 @@ impl<P: Platform + 'static> NetKernel<P> {
         self.kernel.critical(|| self.state.borrow().counters.clone())
     }
 
+    /// A byte of this processor's memory, as the card names it.
+    fn card_address(&self, byte: u32) -> u32 {
+        (self.kernel.found().number as u32) << PROCESSOR | byte
+    }
+
     /// The pools of receive and of send buffers.
     pub const fn pools(&self) -> (PoolId, PoolId) {
         (self.receive, self.send)
     }
 
-    /// Does what the stack says. Interrupts are disabled.
+    /// Does what the stack says, and has done what follows from it. Interrupts are disabled.
     fn carry_out(&self, now: Micros) {
+        if !self.act(now) {
+            return;
+        }
+        let has_module = self.module.borrow().is_some();
+        let more = if has_module { self.run_module(now) } else { self.tell_of_sockets() };
+        self.set_timer(now, more);
+        self.see_to_retry();
+    }
+
+    /// Does what the stack says; says whether it is done. If not, who is at it already does it in its turn.
+    fn act(&self, now: Micros) -> bool {
         {
             let mut state = self.state.borrow_mut();
             let news = state.stack.take_actions();
             state.actions.extend(news);
             if core::mem::replace(&mut state.is_acting, true) {
-                // Who is at it already does this too, in its turn.
-                return;
+                return false;
             }
         }
         loop {
@@ -260,9 +289,7 @@ impl<P: Platform + 'static> NetKernel<P> {
             state.actions.extend(news);
         }
         self.state.borrow_mut().is_acting = false;
-        let more = self.tell_of_sockets();
-        self.set_timer(if more { Some(now) } else { None });
-        self.see_to_retry();
+        true
     }
 
     /// Says whether there may be more to tell.
@@ -293,10 +320,13 @@ impl<P: Platform + 'static> NetKernel<P> {
         Ok(())
     }
 
-    /// Has the stack called when it wants to be, or at `or`. A timer that is due too early does no harm.
-    fn set_timer(&self, or: Option<Micros>) {
+    /// Has the stack called when it or the module wants to be, or at once if there is more to do. A timer that is due too early does
+    /// no harm.
+    fn set_timer(&self, now: Micros, more: bool) {
+        let module = self.module_deadline();
         let mut state = self.state.borrow_mut();
-        let Some(next) = or.or_else(|| state.stack.next_deadline()) else { return };
+        let deadlines = [more.then_some(now), module, state.stack.next_deadline()];
+        let Some(next) = deadlines.into_iter().flatten().min() else { return };
         if let Some((due, timer)) = state.timer {
             if due <= next {
                 return;

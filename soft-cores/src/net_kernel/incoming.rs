@@ -3,16 +3,15 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::NetKernel;
 use super::mail::{Arrival, Mail, Stage};
+use super::{NetKernel, PROCESSOR};
 use crate::kernel::dma::{Copy, Endpoint, Outcome, Then};
 use crate::kernel::message::{Incoming, Kind, Message};
 use crate::kernel::pool::PoolId;
 use crate::net::parcel::Parcel;
 use crate::platform::{Event as Charge, Platform};
 
-/// The processor's number in a card address, and the bits of a byte address.
-const PROCESSOR: u32 = 24;
+/// Bytes of a memory.
 const BYTES: u32 = 1 << PROCESSOR;
 
 impl<P: Platform + 'static> NetKernel<P> {
@@ -82,10 +81,9 @@ impl<P: Platform + 'static> NetKernel<P> {
 
     fn begin_copy(&self, from: usize, serial: u64, message: Message, landing: PoolId) -> bool {
         let Ok(block) = self.kernel.alloc(landing) else { return false };
-        let card = |processor: usize, byte: u32| Endpoint::Card((processor as u32) << PROCESSOR | byte);
         let copy = Copy {
-            source: card(from, message.address),
-            destination: card(self.kernel.found().number, block),
+            source: Endpoint::Card((from as u32) << PROCESSOR | message.address),
+            destination: Endpoint::Card(self.card_address(block)),
             length: message.length,
             fence: false,
         };
@@ -118,7 +116,8 @@ impl<P: Platform + 'static> NetKernel<P> {
                 self.fetch(&mut mail);
             }
             self.deliver(from);
-            self.see_to_retry();
+            // The socket module may have waited for room in the channel.
+            self.carry_out(self.now());
         });
     }
 

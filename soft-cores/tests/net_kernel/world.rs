@@ -56,6 +56,7 @@ pub fn config() -> Config {
         table: None,
         held: 64,
         mail: mail::Config::default(),
+        module: None,
         cycles_per_micro: 125,
         frame_bytes: 1536,
         receive_buffers: 128,
