@@ -183,7 +183,7 @@ impl Traffic {
         let mut dice = Dice::new(plan.seed);
         let mut config = host_config(&mut dice, plan);
         let (timeout, delay) = times(&mut dice, &config, params);
-        config.faults = Faults { rates: plan.faults.clone(), places: Vec::new(), delay };
+        config.faults = Faults { rates: plan.faults.clone(), delay, ..Faults::default() };
         let mut machine = Machine::new(params, config, MEMORY)?;
         let last = params.processors() - 1;
         machine.cores[last].memory = CoreMemory::new(last, params.beat_bytes(), 1 << 24);

@@ -108,6 +108,14 @@ impl<Y: 'static, R: 'static> Fiber<Y, R> {
     /// # Errors
     /// There is no memory for another stack.
     pub fn new(stacks: &mut Stacks, code: impl FnOnce() -> R + 'static) -> std::io::Result<Self> {
+        Self::with_handle(stacks, |_| code())
+    }
+
+    /// As [`new`](Self::new); the code gets its own handle.
+    ///
+    /// # Errors
+    /// Likewise.
+    pub fn with_handle(stacks: &mut Stacks, code: impl FnOnce(&Handle<Y>) -> R + 'static) -> std::io::Result<Self> {
         let id = MADE.get() + 1;
         MADE.set(id);
         let handle = Handle(Rc::new(Place { id, yielder: Cell::new(None) }));
@@ -115,7 +123,7 @@ impl<Y: 'static, R: 'static> Fiber<Y, R> {
         let coroutine = Coroutine::with_stack(stacks.take()?, move |yielder, ()| {
             let place = place;
             place.0.0.yielder.set(Some(yielder));
-            code()
+            code(&place.0)
         });
         Ok(Self { coroutine, handle })
     }

@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 pub use breach::{Breach, Violation};
-pub use config::{Config, Fault, Faults};
+pub use config::{AnswerFault, Config, Fault, Faults};
 pub use host::{Answer, Ticket};
 
 use crate::memory::Memory;

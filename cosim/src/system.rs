@@ -42,6 +42,11 @@ pub trait Host {
     /// # Errors
     /// The run is over.
     fn tick(&mut self, cycle: u64, bus: &mut RootComplex) -> Result<Option<u64>, HostError>;
+
+    /// Somebody has given it something to do since: it is called in this cycle, whatever it said.
+    fn wants_tick(&self) -> bool {
+        false
+    }
 }
 
 /// What a system is made with.
@@ -216,7 +221,7 @@ impl System {
             self.let_the_world_turn(cycle);
         }
         if let Some(host) = &mut self.host
-            && (cycle >= self.host_due || self.rig.host.has_news())
+            && (cycle >= self.host_due || self.rig.host.has_news() || host.wants_tick())
         {
             let due = host.tick(cycle, &mut self.rig.host).map_err(|error| SystemError::Host { cycle, error })?;
             self.host_due = due.map_or(u64::MAX, |due| due.max(cycle + 1));

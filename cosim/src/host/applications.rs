@@ -15,7 +15,7 @@ const CHUNK: usize = 8192;
 /// # Errors
 /// That.
 pub fn serve(
-    task: &Task<'_>,
+    task: &Task,
     local: SocketAddr,
     backlog: u16,
     session: impl Fn(TcpStream<'_>) -> io::Result<()> + 'static,

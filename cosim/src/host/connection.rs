@@ -53,7 +53,7 @@ impl Everywhere {
     /// Makes the sessions one after the other, bound to the same address; with port 0 the first processor chooses.
     pub fn bind(
         &self,
-        task: &Task<'_>,
+        task: &Task,
         local: SocketAddr,
         create: Call,
         with_buffer: bool,
@@ -114,7 +114,7 @@ impl Drop for Asked<'_> {
     }
 }
 
-impl Task<'_> {
+impl Task {
     /// Makes a request and waits for its answer.
     pub(super) fn call(&self, tag: Tag, call: Call, until: Option<u64>) -> io::Result<Answer> {
         let transaction = self.osm().ask(tag, call);

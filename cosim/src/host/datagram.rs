@@ -14,7 +14,7 @@ use super::osm::Pending;
 
 /// A datagram socket: it exists on all processors, for its datagrams may reach any (67.6), and any may send them (67.3).
 pub struct UdpSocket<'t> {
-    task: &'t Task<'t>,
+    task: &'t Task,
     local: SocketAddr,
     everywhere: Everywhere,
     timeout: Cell<Option<Duration>>,
@@ -25,7 +25,7 @@ impl<'t> UdpSocket<'t> {
     ///
     /// # Errors
     /// The address is taken, or there is no room.
-    pub fn bind(task: &'t Task<'t>, local: SocketAddr) -> io::Result<Self> {
+    pub fn bind(task: &'t Task, local: SocketAddr) -> io::Result<Self> {
         let everywhere = Everywhere::new(task.osm());
         let create = Call::Create { protocol: Protocol::Udp, family: Family::of(local.ip()) };
         let local = everywhere.bind(task, local, create, true, None)?;

@@ -4,20 +4,18 @@
 //! made again, and in the end the frame is given back as UtilNOP. The state is not borrowed while a register is accessed:
 //! applications may run in that time.
 
-use std::rc::Rc;
-
 use abi::csr::host as csr;
-use abi::dma::{Completion, DEPTH, Descriptor, Status as DmaStatus, Window, control};
+use abi::dma::{Completion, Descriptor, Status as DmaStatus, control};
 use abi::receive::EMPTY;
+use abi::socket::reply::NoReply;
 use abi::socket::{Answer, Function, MAX_WORDS, Reply, Status, Tag, target};
 
 use super::osm::{Config, Message, Osm, State};
-use super::port::Port;
+use super::start::Ready;
 use super::steering::Steering;
 
 /// Bytes of a message frame.
-const FRAME: u32 = 4 * MAX_WORDS as u32;
-const PAGE: u64 = 4096;
+pub(super) const FRAME: u32 = 4 * MAX_WORDS as u32;
 /// How often a message is copied before its frame is given back.
 const TRIES: u32 = 4;
 /// Kind bits of an inbound MFA.
@@ -34,44 +32,21 @@ pub(super) struct Flight {
 }
 
 impl Osm {
-    /// Sets the card up: its outbound frames, the memory it may reach; reads how it steers.
-    pub fn start(port: Rc<dyn Port>, config: Config) -> Self {
-        let processors = csr::parameters::PROCESSORS.get(port.read(csr::PARAMETERS.offset)) as usize;
-        let staging_at = config.memory + u64::from(config.frames * FRAME);
-        let staging = (0..DEPTH as u64).map(|slot| staging_at + slot * u64::from(FRAME)).collect();
-        let buffers_at = (staging_at + DEPTH as u64 * u64::from(FRAME)).next_multiple_of(PAGE);
-        let bytes = u64::from(config.buffer_bytes);
-        let buffers = (0..u64::from(config.buffers)).rev().map(|buffer| buffers_at + buffer * bytes).collect();
-        let end = buffers_at + u64::from(config.buffers) * bytes;
-        let window =
-            Window { first_page: config.memory, last_page: (end - 1) / PAGE * PAGE, readable: true, writable: true };
-        for processor in 0..processors {
-            for (word, value) in window.words().into_iter().enumerate() {
-                port.write(csr::DMA_WINDOW.at(16 * processor + word), value);
-            }
-        }
-        port.write(csr::OUT_BASE.offset, config.memory as u32);
-        port.write(csr::OUT_BASE.offset + 4, (config.memory >> 32) as u32);
-        port.write(csr::OUT_FRAME_SIZE.offset, FRAME.ilog2());
-        port.write(csr::OUT_FRAMES.offset, config.frames);
-        for frame in 0..config.frames {
-            port.write(csr::I2O_OUTBOUND.at(0), config.memory as u32 + frame * FRAME);
-        }
-        port.write(csr::I2O_MASK.at(0), 0);
-        let mut state = State::new(config, processors, buffers, staging);
-        state.steering = Some(Steering::read(&*port));
-        Self::with(port, state)
-    }
-
     /// Reads again how the card steers: its table or its hash was changed.
     pub fn read_steering(&self) {
         let steering = Steering::read(self.port());
         self.state().steering = Some(steering);
     }
 
-    /// Does what can be done towards the card; says whether there was anything. To be called when the card interrupts, and when
-    /// applications have run.
+    /// Looks at everything, and does what can be done towards the card; says whether there was anything. To be called again and again,
+    /// and when applications have run.
     pub fn service(&self) -> bool {
+        self.state().signals.all();
+        self.serve()
+    }
+
+    /// As [`service`](Self::service), but looks only where the card has [interrupted](Self::interrupted).
+    pub fn serve(&self) -> bool {
         let mut worked = self.take_replies();
         worked |= self.take_reports();
         let processors = self.state().processors;
@@ -81,30 +56,56 @@ impl Osm {
         worked
     }
 
+    /// [`serve`](Self::serve) has something to do.
+    pub fn has_work(&self) -> bool {
+        let state = self.state();
+        state.signals.replies
+            || state.signals.reports && !state.flights.is_empty()
+            || (0..state.processors).any(|p| state.signals.frames[p] && state.has_message(p))
+    }
+
     /// 69.6: frames from the outbound post queue, each given back as soon as it was read.
     fn take_replies(&self) -> bool {
+        // An interrupt that comes behind this says that there is more.
+        if !std::mem::take(&mut self.state().signals.replies) {
+            return false;
+        }
         let mut worked = false;
         let frames = self.state().config.frames;
-        let base = self.state().config.memory;
         for _ in 0..frames {
             let mfa = self.port().read(csr::I2O_OUTBOUND.at(0));
             if mfa == EMPTY {
-                break;
+                return worked;
             }
             worked = true;
-            let mut bytes = [0; FRAME as usize];
-            let address = base & !0xFFFF_FFFF | u64::from(mfa);
-            self.port().load(address, &mut bytes);
-            self.port().write(csr::I2O_OUTBOUND.at(0), mfa);
-            match Reply::decode(&bytes) {
+            let Some(reply) = self.read_reply(mfa) else { continue };
+            match reply {
                 Ok(reply) => self.replied(&reply),
                 Err(_) => self.state().counters.strays += 1,
             }
         }
+        self.state().signals.replies = true;
         worked
     }
 
+    /// The reply in an outbound frame, which goes back to the card. `None`: it is none of the host's frames.
+    fn read_reply(&self, mfa: u32) -> Option<Result<Reply, NoReply>> {
+        let Config { memory: base, frames, .. } = self.state().config;
+        let place = mfa.wrapping_sub(base as u32);
+        if place >= frames * FRAME || !place.is_multiple_of(FRAME) {
+            self.state().counters.strays += 1;
+            return None;
+        }
+        let mut bytes = [0; FRAME as usize];
+        self.port().load(base + u64::from(place), &mut bytes);
+        self.port().write(csr::I2O_OUTBOUND.at(0), mfa);
+        Some(Reply::decode(&bytes))
+    }
+
     fn take_reports(&self) -> bool {
+        if !std::mem::take(&mut self.state().signals.reports) {
+            return false;
+        }
         let mut worked = false;
         while !self.state().flights.is_empty() {
             let word = self.port().read(csr::DMA_DONE.offset);
@@ -133,11 +134,13 @@ impl Osm {
     /// 69.5: takes an MFA, has the message copied to that frame, and posted.
     fn send_messages(&self, processor: usize) -> bool {
         let mut worked = false;
-        while self.state().has_message(processor) {
+        while self.state().signals.frames[processor] && self.state().has_message(processor) {
+            self.state().signals.frames[processor] = false;
             let mfa = self.port().read(csr::I2O_INBOUND.at(processor));
             if mfa == EMPTY {
                 break;
             }
+            self.state().signals.frames[processor] = true;
             let Some((message, staging)) = self.state().next_message(processor) else {
                 // Only this function takes messages, so there is one; a frame that was taken must go back all the same.
                 self.give_back(mfa);
@@ -220,14 +223,18 @@ impl Osm {
 
 impl State {
     fn position(&self, processor: usize) -> Option<usize> {
-        self.queues[processor].iter().position(|message: &Message| !self.busy.contains(&message.tag))
+        let mut queue = self.queues[processor].iter();
+        if self.ready[processor] == Ready::Yes {
+            return queue.position(|message| !self.busy.contains(&message.tag));
+        }
+        queue.position(|message| message.function == Function::Reset)
     }
 
     fn has_message(&self, processor: usize) -> bool {
         !self.staging.is_empty() && self.position(processor).is_some()
     }
 
-    /// The oldest message whose session has none in the air, and a place to copy it from.
+    /// The oldest message whose session has none in the air, or the processor's Reset, and a place to copy it from.
     fn next_message(&mut self, processor: usize) -> Option<(Message, u64)> {
         let position = self.position(processor)?;
         let staging = self.staging.pop()?;

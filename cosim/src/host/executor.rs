@@ -6,10 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
-use corosensei::{Coroutine, CoroutineResult, Yielder};
-
 use super::osm::Osm;
 use crate::CLOCK_HZ;
+use crate::fiber::{Fiber, Handle, Panicked, Progress, Stacks};
 
 /// What somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +58,20 @@ impl Waiters {
         }
     }
 
+    /// Those who were woken and have not run.
+    fn take_woken(&self) -> BTreeSet<usize> {
+        self.woken.take()
+    }
+
+    fn wake_again(&self, tasks: BTreeSet<usize>) {
+        self.woken.borrow_mut().extend(tasks);
+    }
+
+    /// Somebody was woken and has not run.
+    pub fn has_woken(&self) -> bool {
+        !self.woken.borrow().is_empty()
+    }
+
     /// Nobody waits for anything.
     pub fn is_empty(&self) -> bool {
         self.by_key.borrow().is_empty()
@@ -80,18 +93,20 @@ impl Drop for Waiting<'_> {
 
 /// Until when, if nothing happens.
 type Until = Option<u64>;
-type Body = Box<dyn FnOnce(&Task<'_>)>;
-type Stack = Coroutine<(), Until, ()>;
+type Body = Box<dyn FnOnce(&Task)>;
+type Stack = Fiber<Until, ()>;
 
 /// What runs: the way of an application to wait, and to reach the card.
-pub struct Task<'y> {
-    yielder: &'y Yielder<(), Until>,
+pub struct Task {
+    handle: Handle<Until>,
     number: usize,
+    /// The application that it is of: the number of the first of its tasks.
+    application: usize,
     osm: Osm,
-    born: Rc<Born>,
+    spawner: Spawner,
 }
 
-impl Task<'_> {
+impl Task {
     /// The host's socket module.
     pub fn osm(&self) -> &Osm {
         &self.osm
@@ -107,7 +122,7 @@ impl Task<'_> {
         self.now().saturating_add(cycles(duration))
     }
 
-    /// Waits for one of the keys; `false`: the time is over.
+    /// Waits for one of the keys; `false`: the time is over, or it is being killed.
     pub fn wait(&self, keys: &[Key], until: Until) -> bool {
         if until.is_some_and(|until| self.now() >= until) {
             return false;
@@ -115,8 +130,8 @@ impl Task<'_> {
         let waiters = self.osm.waiters();
         waiters.add(keys, self.number);
         let _waiting = Waiting { waiters, keys, task: self.number };
-        self.yielder.suspend(until);
-        until.is_none_or(|until| self.now() < until)
+        let ran = self.handle.suspend(until).is_ok();
+        ran && until.is_none_or(|until| self.now() < until)
     }
 
     /// Lets time pass.
@@ -125,9 +140,9 @@ impl Task<'_> {
         while self.wait(&[], Some(until)) {}
     }
 
-    /// Starts another application.
-    pub fn spawn(&self, body: impl FnOnce(&Task<'_>) + 'static) -> usize {
-        self.born.add(Box::new(body))
+    /// Starts another task of the same application.
+    pub fn spawn(&self, body: impl FnOnce(&Task) + 'static) -> usize {
+        self.spawner.add(Some(self.application), Box::new(body))
     }
 }
 
@@ -136,84 +151,180 @@ pub fn cycles(duration: Duration) -> u64 {
     (duration.as_nanos() * u128::from(CLOCK_HZ) / 1_000_000_000).min(u64::MAX.into()) as u64
 }
 
-#[derive(Default)]
+/// A task that has not run yet.
 struct Born {
-    bodies: RefCell<Vec<(usize, Body)>>,
+    number: usize,
+    application: usize,
+    body: Body,
+}
+
+#[derive(Default)]
+struct Tasks {
+    born: RefCell<Vec<Born>>,
+    /// Those that have not ended.
+    alive: RefCell<BTreeSet<usize>>,
     count: Cell<usize>,
 }
 
-impl Born {
-    fn add(&self, body: Body) -> usize {
-        let number = self.count.replace(self.count.get() + 1);
-        self.bodies.borrow_mut().push((number, body));
+/// Starts applications, from anywhere; its copies are the same.
+#[derive(Clone, Default)]
+pub struct Spawner(Rc<Tasks>);
+
+impl Spawner {
+    fn add(&self, application: Option<usize>, body: Body) -> usize {
+        let number = self.0.count.replace(self.0.count.get() + 1);
+        self.0.alive.borrow_mut().insert(number);
+        let application = application.unwrap_or(number);
+        self.0.born.borrow_mut().push(Born { number, application, body });
         number
     }
+
+    /// Starts an application; its number.
+    pub fn spawn(&self, body: impl FnOnce(&Task) + 'static) -> usize {
+        self.add(None, Box::new(body))
+    }
+
+    /// It has not ended.
+    pub fn is_alive(&self, number: usize) -> bool {
+        self.0.alive.borrow().contains(&number)
+    }
+
+    /// Applications, and what they have started, that have not ended.
+    pub fn alive(&self) -> usize {
+        self.0.alive.borrow().len()
+    }
+
+    /// Some have not run yet.
+    pub fn has_born(&self) -> bool {
+        !self.0.born.borrow().is_empty()
+    }
+}
+
+/// Why an executor cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExecutorError {
+    /// An application panicked; it is over.
+    #[error("application {number} panicked: {what}")]
+    Panicked {
+        /// Its number.
+        number: usize,
+        /// What it said.
+        what: Panicked,
+    },
+    /// There is no memory for a stack.
+    #[error("no memory for the stack of an application")]
+    NoStack,
+}
+
+struct Running {
+    stack: Stack,
+    until: Until,
+    application: usize,
 }
 
 /// See the module's page.
 pub struct Executor {
     osm: Osm,
-    born: Rc<Born>,
-    tasks: BTreeMap<usize, (Stack, Until)>,
+    spawner: Spawner,
+    stacks: Stacks,
+    tasks: BTreeMap<usize, Running>,
 }
 
 impl Executor {
     /// An executor without applications.
     pub fn new(osm: &Osm) -> Self {
-        Self { osm: osm.clone(), born: Rc::default(), tasks: BTreeMap::new() }
+        Self { osm: osm.clone(), spawner: Spawner::default(), stacks: Stacks::default(), tasks: BTreeMap::new() }
+    }
+
+    /// Starts applications.
+    pub fn spawner(&self) -> &Spawner {
+        &self.spawner
     }
 
     /// Starts an application; its number.
-    pub fn spawn(&self, body: impl FnOnce(&Task<'_>) + 'static) -> usize {
-        self.born.add(Box::new(body))
+    pub fn spawn(&self, body: impl FnOnce(&Task) + 'static) -> usize {
+        self.spawner.spawn(body)
     }
 
-    /// Ends an application where it stands: what it has is dropped.
+    /// Ends an application where it stands, with all that it has started: what they have is dropped. The number of a task that another one
+    /// has started ends that one alone.
     pub fn kill(&mut self, number: usize) {
-        self.born.bodies.borrow_mut().retain(|(born, _)| *born != number);
-        self.tasks.remove(&number);
+        let is_of = |task: usize, application: usize| task == number || application == number;
+        let (killed, born): (Vec<_>, _) =
+            self.spawner.0.born.take().into_iter().partition(|born| is_of(born.number, born.application));
+        *self.spawner.0.born.borrow_mut() = born;
+        let mut numbers: Vec<_> = killed.iter().map(|born| born.number).collect();
+        drop(killed);
+        let running = self.tasks.extract_if(.., |task, running| is_of(*task, running.application));
+        let running: Vec<_> = running.collect();
+        for (task, running) in running {
+            // What it has is dropped here, and may start nothing.
+            drop(running);
+            numbers.push(task);
+        }
+        numbers.into_iter().for_each(|task| self.ended(task));
+    }
+
+    fn ended(&self, number: usize) {
+        self.spawner.0.alive.borrow_mut().remove(&number);
         self.osm.waiters().wake(Key::Task(number));
     }
 
     /// It has not ended.
     pub fn is_alive(&self, number: usize) -> bool {
-        self.tasks.contains_key(&number) || self.born.bodies.borrow().iter().any(|(born, _)| *born == number)
+        self.spawner.is_alive(number)
     }
 
-    /// Applications that have not ended.
+    /// Applications, and what they have started, that have not ended.
     pub fn alive(&self) -> usize {
-        self.tasks.len() + self.born.bodies.borrow().len()
+        self.spawner.alive()
     }
 
     /// When the next one is to run, if nothing happens before.
     pub fn next_due(&self) -> Option<u64> {
-        self.tasks.values().filter_map(|(_, until)| *until).min()
+        self.tasks.values().filter_map(|running| running.until).min()
     }
 
     /// Runs each that has something to do once; says whether there was one.
-    pub fn run(&mut self) -> bool {
+    ///
+    /// # Errors
+    /// One panicked, or could not be started. The others go on with the next call.
+    pub fn run(&mut self) -> Result<bool, ExecutorError> {
         let now = self.osm.port().now();
-        let born = std::mem::take(&mut *self.born.bodies.borrow_mut());
-        let mut due: BTreeSet<usize> = std::mem::take(&mut *self.osm.waiters().woken.borrow_mut());
-        for (number, body) in born {
-            let (osm, born) = (self.osm.clone(), Rc::clone(&self.born));
-            let stack = Stack::new(move |yielder, ()| body(&Task { yielder, number, osm, born }));
-            self.tasks.insert(number, (stack, None));
+        let mut due = self.osm.waiters().take_woken();
+        let born = self.spawner.0.born.take();
+        for Born { number, application, body } in born {
+            let (osm, spawner) = (self.osm.clone(), self.spawner.clone());
+            let code = move |handle: &Handle<Until>| {
+                body(&Task { handle: handle.clone(), number, application, osm, spawner });
+            };
+            let stack = Stack::with_handle(&mut self.stacks, code).map_err(|_| ExecutorError::NoStack)?;
+            self.tasks.insert(number, Running { stack, until: None, application });
             due.insert(number);
         }
-        due.extend(self.tasks.iter().filter(|(_, (_, until))| until.is_some_and(|t| t <= now)).map(|(n, _)| *n));
+        let is_due = |running: &Running| running.until.is_some_and(|until| until <= now);
+        due.extend(self.tasks.iter().filter(|(_, running)| is_due(running)).map(|(number, _)| *number));
         let mut ran = false;
-        for number in due {
-            let Some((stack, until)) = self.tasks.get_mut(&number) else { continue };
+        while let Some(number) = due.pop_first() {
+            let Some(running) = self.tasks.get_mut(&number) else { continue };
             ran = true;
-            match stack.resume(()) {
-                CoroutineResult::Yield(next) => *until = next,
-                CoroutineResult::Return(()) => {
-                    self.tasks.remove(&number);
-                    self.osm.waiters().wake(Key::Task(number));
+            let over = match running.stack.resume() {
+                Ok(Progress::Suspended(until)) => {
+                    running.until = until;
+                    continue;
                 }
+                Ok(Progress::Done(())) => Ok(()),
+                Err(what) => Err(ExecutorError::Panicked { number, what }),
+            };
+            if let Some(running) = self.tasks.remove(&number) {
+                self.stacks.give_back(running.stack);
+            }
+            self.ended(number);
+            if over.is_err() {
+                self.osm.waiters().wake_again(due);
+                return over.map(|()| ran);
             }
         }
-        ran
+        Ok(ran)
     }
 }

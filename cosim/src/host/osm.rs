@@ -13,10 +13,15 @@ use abi::socket::{Answer, Call, Frame, Function, List, Reply, Request, Status, T
 
 use super::driver::Flight;
 use super::executor::Waiters;
+use super::interrupts::Signals;
 use super::port::Port;
+use super::start::Ready;
 use super::steering::{Policy, Steering};
 
 mod replies;
+
+/// Requests that a session may have under way at a processor that has not said how many.
+pub(super) const FIRST_CREDITS: usize = 4;
 
 /// What the module is made with.
 #[derive(Clone, Debug)]
@@ -127,6 +132,8 @@ pub struct Counters {
     pub retried: u64,
     /// Frames given back unused.
     pub unused: u64,
+    /// Interrupts of the card.
+    pub interrupts: u64,
 }
 
 /// All that the module keeps.
@@ -136,10 +143,12 @@ pub(super) struct State {
     pub steering: Option<Steering>,
     sessions: BTreeMap<u16, Session>,
     generations: BTreeMap<u16, u32>,
+    /// Of sessions that were not used before.
+    pub first_generation: u32,
     free_indexes: VecDeque<u16>,
     pub groups: BTreeMap<u32, Group>,
     next_group: u32,
-    next_transaction: u32,
+    pub next_transaction: u32,
     pub next_port: u16,
     /// Answers that somebody waits for, and those of them that are there.
     asked: BTreeMap<u32, Option<Reply>>,
@@ -152,6 +161,9 @@ pub(super) struct State {
     /// Sessions with a message in the air: the next one waits, so that they keep their order.
     pub busy: BTreeSet<Tag>,
     pub next_flight: u32,
+    /// Processors that have answered their Reset.
+    pub ready: Vec<Ready>,
+    pub signals: Signals,
     pub counters: Counters,
 }
 
@@ -172,8 +184,10 @@ impl std::fmt::Debug for Osm {
 }
 
 impl Osm {
-    pub(super) fn with(port: Rc<dyn Port>, state: State) -> Self {
-        Self(Rc::new(Inner { port, state: RefCell::new(state), waiters: Waiters::default() }))
+    /// A module that is not [started](Self::start).
+    pub fn new(port: Rc<dyn Port>, config: Config) -> Self {
+        let state = RefCell::new(State::new(config));
+        Self(Rc::new(Inner { port, state, waiters: Waiters::default() }))
     }
 
     pub(super) fn port(&self) -> &dyn Port {
@@ -186,6 +200,11 @@ impl Osm {
 
     pub(super) fn waiters(&self) -> &Waiters {
         &self.0.waiters
+    }
+
+    /// Cycles of the card's clock.
+    pub(super) fn now(&self) -> u64 {
+        self.port().now()
     }
 
     /// What was counted.
@@ -206,6 +225,14 @@ impl Osm {
     /// The tags of all sessions.
     pub fn tags(&self) -> Vec<Tag> {
         self.state().sessions.values().map(|session| session.tag).collect()
+    }
+
+    /// The card has something to answer, or will have.
+    pub fn awaits_answers(&self) -> bool {
+        let state = self.state();
+        let is_asked =
+            state.counters.requests != state.counters.replies || state.ready.iter().any(|r| *r != Ready::Yes);
+        is_asked || !state.flights.is_empty()
     }
 
     /// No message is on its way, nothing is waited for.
@@ -244,26 +271,30 @@ impl Osm {
 }
 
 impl State {
-    pub fn new(config: Config, processors: usize, buffers: Vec<u64>, staging: Vec<u64>) -> Self {
+    /// Of a card without processors: it is not known yet.
+    pub fn new(config: Config) -> Self {
         Self {
             free_indexes: (0..config.sessions).collect(),
             config,
-            processors,
+            processors: 0,
             steering: None,
             sessions: BTreeMap::new(),
             generations: BTreeMap::new(),
+            first_generation: 0,
             groups: BTreeMap::new(),
             next_group: 0,
             next_transaction: 0,
             next_port: 49_152,
             asked: BTreeMap::new(),
-            credits: vec![4; processors],
-            queues: (0..processors).map(|_| VecDeque::new()).collect(),
-            buffers,
-            staging,
+            credits: Vec::new(),
+            queues: Vec::new(),
+            buffers: Vec::new(),
+            staging: Vec::new(),
             flights: BTreeMap::new(),
             busy: BTreeSet::new(),
             next_flight: 0,
+            ready: Vec::new(),
+            signals: Signals::default(),
             counters: Counters::default(),
         }
     }
@@ -283,7 +314,7 @@ impl State {
             return None;
         }
         let index = self.free_indexes.pop_front()?;
-        let generation = *self.generations.get(&index).unwrap_or(&0);
+        let generation = *self.generations.get(&index).unwrap_or(&self.first_generation);
         let tag = Tag::new(processor, index, generation);
         let spare: Vec<_> = if with_buffer { self.buffers.pop().into_iter().collect() } else { Vec::new() };
         let session = Session {

@@ -18,7 +18,7 @@ const PORTS: u16 = 256;
 
 /// A connection, as one application uses it.
 pub struct TcpStream<'t> {
-    task: &'t Task<'t>,
+    task: &'t Task,
     connection: Connection,
     read_timeout: Cell<Option<Duration>>,
     write_timeout: Cell<Option<Duration>>,
@@ -26,7 +26,7 @@ pub struct TcpStream<'t> {
 
 impl<'t> TcpStream<'t> {
     /// A connection that another application had.
-    pub fn from_connection(task: &'t Task<'t>, connection: Connection) -> Self {
+    pub fn from_connection(task: &'t Task, connection: Connection) -> Self {
         Self { task, connection, read_timeout: Cell::new(None), write_timeout: Cell::new(None) }
     }
 
@@ -34,7 +34,7 @@ impl<'t> TcpStream<'t> {
     ///
     /// # Errors
     /// It is refused, times out, or there is no room for it.
-    pub fn connect(task: &'t Task<'t>, remote: SocketAddr) -> io::Result<Self> {
+    pub fn connect(task: &'t Task, remote: SocketAddr) -> io::Result<Self> {
         Self::connect_until(task, remote, None)
     }
 
@@ -42,11 +42,11 @@ impl<'t> TcpStream<'t> {
     ///
     /// # Errors
     /// Likewise.
-    pub fn connect_timeout(task: &'t Task<'t>, remote: SocketAddr, timeout: Duration) -> io::Result<Self> {
+    pub fn connect_timeout(task: &'t Task, remote: SocketAddr, timeout: Duration) -> io::Result<Self> {
         Self::connect_until(task, remote, Some(task.after(timeout)))
     }
 
-    fn connect_until(task: &'t Task<'t>, remote: SocketAddr, until: Option<u64>) -> io::Result<Self> {
+    fn connect_until(task: &'t Task, remote: SocketAddr, until: Option<u64>) -> io::Result<Self> {
         let osm = task.osm();
         let tag = {
             let mut state = osm.state();
@@ -280,7 +280,7 @@ impl Source for TcpStream<'_> {
 
 /// A listening socket: it exists on all processors, and accepts from any (69.1).
 pub struct TcpListener<'t> {
-    task: &'t Task<'t>,
+    task: &'t Task,
     local: SocketAddr,
     everywhere: Everywhere,
     timeout: Cell<Option<Duration>>,
@@ -291,7 +291,7 @@ impl<'t> TcpListener<'t> {
     ///
     /// # Errors
     /// The address is taken, or there is no room.
-    pub fn bind(task: &'t Task<'t>, local: SocketAddr, backlog: u16) -> io::Result<Self> {
+    pub fn bind(task: &'t Task, local: SocketAddr, backlog: u16) -> io::Result<Self> {
         let everywhere = Everywhere::new(task.osm());
         let create = Call::Create { protocol: Protocol::Tcp, family: Family::of(local.ip()) };
         let local = everywhere.bind(task, local, create, false, Some(Call::Listen { backlog }))?;

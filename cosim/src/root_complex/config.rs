@@ -104,9 +104,20 @@ impl Fault {
     ];
 }
 
+/// What can go wrong with a read by the host: something between it and the card fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerFault {
+    /// It is answered with UR.
+    Refused,
+    /// The answer is lost.
+    Lost,
+}
+
 /// When something goes wrong.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
+    /// Faults of every read by the host that starts in a range of addresses.
+    pub answers: Vec<(Range<u64>, AnswerFault)>,
     /// Faults by chance, in so many of 10,000 reads each.
     pub rates: Vec<(Fault, u32)>,
     /// Faults of every read that touches a range; the first that fits counts, before those by chance.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::config::Config;
+use super::config::{AnswerFault, Config};
 use super::{Breach, Outgoing, PAGE};
 use crate::tlp::{Attributes, Completion, DW, Header, Kind, Request, Status, Tlp};
 
@@ -273,10 +273,14 @@ impl Host {
                 }
             }
         }
-        let ticket = under_way.ticket;
+        let (ticket, asked) = (under_way.ticket, under_way.asked);
         if ends {
             self.under_way.remove(&tag);
-            self.finish(cycle, ticket, c.status);
+            match fault(&asked, config) {
+                None => self.finish(cycle, ticket, c.status),
+                Some(AnswerFault::Refused) => self.finish(cycle, ticket, Status::Unsupported),
+                Some(AnswerFault::Lost) => drop(self.gathering.remove(&ticket)),
+            }
         }
         Ok(())
     }
@@ -295,6 +299,13 @@ impl Host {
             self.answers.push(Answer { ticket, queued, sent, cycle, result });
         }
     }
+}
+
+/// What goes wrong with the answer on purpose.
+fn fault(asked: &Asked, config: &Config) -> Option<AnswerFault> {
+    let Asked::Memory { request, .. } = asked else { return None };
+    let mut faults = config.faults.answers.iter();
+    faults.find(|(range, _)| range.contains(&request.address)).map(|(_, fault)| *fault)
 }
 
 fn base(bar: u8, config: &Config) -> u64 {

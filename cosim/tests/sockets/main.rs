@@ -3,11 +3,12 @@
 
 #[path = "../../../soft-cores/tests/ism/bench.rs"]
 mod bench;
-#[allow(dead_code, reason = "two test crates use it, neither all of it")]
+#[allow(dead_code, reason = "several test crates use it, none all of it")]
 #[path = "../../../soft-cores/tests/ism/network.rs"]
 mod network;
 
 mod ends;
+mod peer;
 mod serving;
 mod system;
 

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use abi::csr::host as csr;
@@ -13,6 +12,7 @@ use soft_cores::ism::{Config as IsmConfig, Ism};
 
 use super::bench::{Bench, FRAME, HOST_BASE, ModelCard, SLOTS, SLOTS_AT, Setup};
 use super::network::{Below, Network};
+pub use super::peer::{Peer, address};
 
 /// The card's registers as the host reaches them.
 struct Registers {
@@ -51,8 +51,14 @@ impl Registers {
 
 impl Port for Registers {
     fn read(&self, offset: u32) -> u32 {
-        if offset == csr::PARAMETERS.offset {
-            return csr::parameters::PROCESSORS.put(self.processors as u32);
+        let fixed = [
+            (csr::ID.offset, csr::HOST_ID),
+            (csr::VERSION.offset, csr::TABLE_VERSION),
+            (csr::PARAMETERS.offset, self.processors as u32 | 8 << csr::parameters::MFA_DEPTH.lsb),
+            (csr::DMA_PUSH.offset, 16),
+        ];
+        if let Some((_, value)) = fixed.into_iter().find(|(fixed, _)| *fixed == offset) {
+            return value;
         }
         if offset == csr::DMA_DONE.offset {
             let Some((context, outcome)) = self.bench.host_report() else { return EMPTY };
@@ -109,35 +115,6 @@ impl Port for Registers {
     }
 }
 
-pub fn address(text: &str) -> SocketAddr {
-    text.parse().unwrap()
-}
-
-/// A peer outside that sends something, and keeps what it gets.
-pub struct Peer {
-    pub id: u32,
-    to_send: Vec<u8>,
-    sent: usize,
-    /// Ends its direction when all is sent.
-    shuts: bool,
-    pub got: Vec<u8>,
-}
-
-impl Peer {
-    pub fn new(id: u32, to_send: &[u8], shuts: bool) -> Self {
-        Self { id, to_send: to_send.to_vec(), sent: 0, shuts, got: Vec::new() }
-    }
-
-    pub fn step(&mut self, network: &Network) {
-        self.sent += network.peer_writes(self.id, &self.to_send[self.sent..]);
-        if self.shuts && self.sent == self.to_send.len() {
-            network.peer_shuts(self.id);
-            self.shuts = false;
-        }
-        self.got.extend(network.peer_reads(self.id));
-    }
-}
-
 pub struct System {
     pub bench: Bench,
     pub network: Network,
@@ -188,18 +165,18 @@ impl System {
         );
         let registers = Registers { bench: bench.clone(), processors, values, context: Cell::new(0) };
         let buffers = config.buffers as usize;
-        let osm = Osm::start(Rc::new(registers), config);
+        let osm = Osm::on(Rc::new(registers), config).unwrap();
         let executor = Executor::new(&osm);
         Self { bench, network, modules, osm, executor, buffers }
     }
 
     /// Starts an application; it must not fail before it ends.
-    pub fn spawn(&self, body: impl FnOnce(&Task<'_>) + 'static) -> usize {
+    pub fn spawn(&self, body: impl FnOnce(&Task) + 'static) -> usize {
         self.executor.spawn(body)
     }
 
     pub fn step(&mut self) {
-        self.executor.run();
+        self.executor.run().unwrap();
         self.osm.service();
         for (module, card, below) in &mut self.modules {
             module.poll(card, below, 8);

@@ -8,6 +8,9 @@ use super::{Pending, Piece, Session, State, needs_credit};
 impl State {
     /// Takes a reply; says whom to wake.
     pub(super) fn replied(&mut self, reply: &Reply) -> Vec<Key> {
+        if self.was_reset(reply) {
+            return Vec::new();
+        }
         let (tag, transaction) = (reply.tag, reply.transaction);
         let Some(pending) = self.session(tag).and_then(|session| session.pending.remove(&transaction)) else {
             self.counters.strays += 1;
