@@ -23,7 +23,7 @@ const PORT: u16 = 7;
 
 fn bind(world: &World) -> Vec<SocketId> {
     let local = End::new(Ipv4Addr::UNSPECIFIED.into(), PORT);
-    let options = Options { receive_buffer: 1 << 18, ..Options::default() };
+    let options = Options { receive_buffer: 1 << 20, ..Options::default() };
     world.nets.iter().map(|net| net.with_stack(|stack, _| stack.bind(local, options)).unwrap()).collect()
 }
 
@@ -64,11 +64,9 @@ fn row_68_3_row_68_5_a_processor_over_its_threshold_hands_datagrams_to_the_other
     // Busy from a load of 32 on, and then down to 8.
     assert!((8..30).contains(&received[0].len()), "{received:?}");
     assert!(received[1..].iter().all(|some| (20..40).contains(&some.len())), "{received:?}");
-    let card = world.card.borrow();
-    assert_eq!(card.cores[0].busy, [1, 0]);
+    assert_eq!(world.card.borrow().cores[0].busy, [0, 1, 0], "not when it starts, then for once");
     let counters = world.nets[0].look(|stack| stack.counters().datagrams.clone());
     assert_eq!(counters.of(steering::Cause::Balanced), 100 - received[0].len() as u64);
-    drop(card);
     world.assert_clean();
 }
 
@@ -114,10 +112,9 @@ fn a_datagram_that_is_longer_than_a_block_stays() {
     let payload = [&500_u32.to_be_bytes()[..], &[7; 2000]].concat();
     let [first, second] = fragment_frames(PORT, &payload, 1200);
     assert!(world.card.borrow_mut().receive(0, &first));
-    flood(&world, 0..60, 10);
     // When the datagram is whole, the load is beyond the threshold.
     assert!(world.card.borrow_mut().receive(0, &second));
-    flood(&world, 60..100, 10);
+    flood(&world, 0..100, 10);
     world.pass(100_000);
     let received = received(&world, &sockets);
     assert!(received[0].contains(&500) && received[1].len() > 50, "{received:?}");
