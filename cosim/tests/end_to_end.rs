@@ -106,7 +106,7 @@ impl Run {
 
     /// Sessions of each processor.
     fn sessions(&mut self) -> Vec<usize> {
-        let sessions = |net: &NetKernel<Native>| net.look_at_module(|ism, ..| ism.sessions()).unwrap();
+        let sessions = |net: &NetKernel<Native>| net.look_at_module(|ism, _, _| ism.sessions()).unwrap();
         (0..PROCESSORS).map(|processor| self.look(processor, sessions)).collect()
     }
 
@@ -199,7 +199,7 @@ fn check_echo(seed: u64, costs: Costs, policy: Policy) {
     run.assert_done(32, 6000, 6000);
     assert!(expected.iter().all(|&sessions| sessions > 2), "{expected:?}");
     for (processor, sessions) in expected.into_iter().enumerate() {
-        let look = |net: &NetKernel<Native>| net.look_at_module(|ism, ..| ism.counters().clone()).unwrap();
+        let look = |net: &NetKernel<Native>| net.look_at_module(|ism, _, _| ism.counters().clone()).unwrap();
         let counters = run.look(processor, look);
         assert_eq!(counters.accepted, sessions, "processor {processor}");
         let bytes = (counters.bytes_to_host, counters.bytes_from_host);

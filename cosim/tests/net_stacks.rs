@@ -34,7 +34,7 @@ const PROCESSORS: usize = 4;
 const STATIONS: u16 = 16;
 const PORT: u16 = 7;
 /// Cycles in which every exchange here is over.
-const LIMIT: u64 = 6_000_000;
+const LIMIT: u64 = 2_000_000;
 
 /// Which processor accepted each session.
 type Accepted = Rc<RefCell<BTreeMap<Session, usize>>>;
@@ -206,7 +206,25 @@ impl Run {
     fn until_done(&mut self) {
         let stations = self.stations.clone();
         let done = |system: &mut System| stations.iter().all(|s| s.borrow().is_done()) && system.is_quiet();
-        self.system.run_until(LIMIT, done).unwrap();
+        if let Err(error) = self.system.run_until(LIMIT, done) {
+            let outcomes = self.stations.iter().map(|station| {
+                let station = station.borrow();
+                let connections: Vec<_> = station.connections().iter().map(|it| (it.outcome(), it.bytes())).collect();
+                let datagrams: Vec<_> = station.datagrams().iter().map(|it| (it.sent(), it.is_done())).collect();
+                (connections, datagrams)
+            });
+            println!("{:?}", outcomes.collect::<Vec<_>>());
+            println!("quiet: {}, accepted: {}", self.system.is_quiet(), self.accepted.borrow().len());
+            for processor in 0..PROCESSORS {
+                let look = |net: &NetKernel<Native>| {
+                    let stack = net.look(|it| format!("{:?}\n{:?}", it.counters(), it.transport().counters()));
+                    let mail = (net.mail_counters(), net.mail_under_way());
+                    format!("{stack}\n{mail:?}\n{:?} {:?}", net.kernel().mac_counters(), net.kernel().dma_counters())
+                };
+                println!("processor {processor}: {}", self.look(processor, look));
+            }
+            panic!("{error}");
+        }
     }
 
     /// Every connection got back every byte.
