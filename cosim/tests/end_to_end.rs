@@ -18,6 +18,8 @@ use cosim::programs::{self, CARD_IPV4, FRAME_BYTES, NetKernels, neighbour};
 use cosim::reference::DispatchConfig;
 use cosim::root_complex;
 use cosim::system::{Config, System};
+use soft_cores::ism::Ism;
+use soft_cores::ism::sockets::{KernelMemory, Sockets};
 use soft_cores::kernel::account::Refused;
 use soft_cores::kernel::interrupt::{Mode, Place, Policy};
 use soft_cores::kernel::startup;
@@ -28,7 +30,7 @@ const PROCESSORS: usize = 4;
 const STATIONS: u16 = 16;
 const PORT: u16 = 7;
 /// Cycles in which every step here is over.
-const LIMIT: u64 = 8_000_000;
+const LIMIT: u64 = 3_000_000;
 /// Outbound frames of the host.
 const FRAMES: u32 = 128;
 /// Inbound frames of a processor.
@@ -89,7 +91,17 @@ impl Run {
 
     fn until_stations_are_done(&mut self) {
         let stations = self.stations.clone();
-        self.system.run_until(LIMIT, |_| stations.iter().all(|s| s.borrow().is_done())).unwrap();
+        if let Err(error) = self.system.run_until(LIMIT, |_| stations.iter().all(|s| s.borrow().is_done())) {
+            for station in &stations {
+                let station = station.borrow();
+                println!("{:?}", station.connections().iter().map(|it| (it.outcome(), it.bytes())).collect::<Vec<_>>());
+            }
+            for processor in 0..PROCESSORS {
+                println!("processor {processor}: {}", self.look(processor, state_of));
+            }
+            println!("{:?}, {:?}", self.computer, self.computer.osm().counters());
+            panic!("{error}");
+        }
     }
 
     fn assert_done(&self, connections: usize, sent: u64, received: u64) {
@@ -128,7 +140,14 @@ impl Run {
             self.computer.kill(application);
         }
         let computer = self.computer.clone();
-        self.system.run_until(LIMIT, |system| computer.is_at_rest() && system.is_quiet()).unwrap();
+        if let Err(error) = self.system.run_until(LIMIT, |system| computer.is_at_rest() && system.is_quiet()) {
+            for processor in 0..PROCESSORS {
+                println!("processor {processor}: {}", self.look(processor, state_of));
+            }
+            println!("at rest: {}, quiet: {}", self.computer.is_at_rest(), self.system.is_quiet());
+            println!("{:?}, {:?}", self.computer, self.computer.osm().counters());
+            panic!("{error}");
+        }
         let mut in_hands = 0;
         let mut free = 0;
         for processor in 0..PROCESSORS {
@@ -170,6 +189,17 @@ impl Run {
         }
         assert_eq!(free + in_hands, FRAMES, "outbound frames");
     }
+}
+
+/// For a run that does not come to its end.
+fn state_of(net: &NetKernel<Native>) -> String {
+    let stack = net.look(|it| format!("{:?}\n{:?}", it.counters(), it.transport().counters()));
+    let look = |ism: &Ism, sockets: &Sockets, _: &KernelMemory<Native>| {
+        format!("{:?} {:?} {:?} {:?}", ism.counters(), ism.replies(), ism.tags(), sockets.counters())
+    };
+    let (mail, kernel) = (net.mail_counters(), net.kernel());
+    let module = net.look_at_module(look).unwrap_or_default();
+    format!("{stack}\n{mail:?} {module}\n{:?} {:?}", kernel.mac_counters(), kernel.dma_counters())
 }
 
 /// ¶68.1 by hand, for 4 processors: the XOR of the two-bit pieces of address and port.
@@ -230,7 +260,7 @@ fn row_67_2_applications_of_the_host_connect_to_servers_on_the_link() {
         let script = Script {
             target: SocketAddr::from((CARD_IPV4, 0)),
             local_port: 80,
-            start: run.start_of(0),
+            start: run.system.cycles() / 125,
             steps: vec![Step::Exchange { send: ANSWERED, receive: SENT }, Step::Shutdown, Step::AwaitEnd],
             seed,
             expect: Expect::Pattern(seed + 1000),
