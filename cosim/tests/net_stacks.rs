@@ -177,9 +177,10 @@ impl Run {
         let accepted = Accepted::default();
         let kernel = startup::Config { policy, ..startup::Config::default() };
         let program = soft_cores::net_kernel::Config { kernel, ..programs::config(seed) };
+        let patience = if are_cut { CUT_BYTES } else { 0 };
         let boot = |_| {
             let accepted = accepted.clone();
-            kernels.boot_with(program.clone(), |net| Echo::start(net, accepted, if are_cut { CUT_BYTES } else { 0 }))
+            kernels.boot_with(program.clone(), move |net| Echo::start(net, accepted, patience))
         };
         let mut system = System::new(NicParams::new(PROCESSORS, 64).unwrap(), &config, boot).unwrap();
         let stations: Vec<_> = (0..STATIONS).map(|number| Station::new(neighbour(number, seed)).shared()).collect();
