@@ -95,8 +95,8 @@ impl World {
 
     /// A copy of each channel; says whether there was any.
     pub fn copy(&self) -> bool {
-        let card = &mut self.card.borrow_mut();
-        (0..self.nets.len()).fold(false, |any, processor| card.copy(processor) || any)
+        let (card, processors) = (&mut self.card.borrow_mut(), 0..self.nets.len());
+        processors.map(|processor| card.copy(processor)).filter(|&was_one| was_one).count() > 0
     }
 
     /// Goes on for so many cycles.
