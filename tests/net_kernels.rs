@@ -187,7 +187,7 @@ fn check(mut run: Run, records: &[Passing]) {
         let look = |net: &NetKernel<_>| {
             let (receive, send) = net.pools();
             let pools = [receive, send].map(|pool| net.kernel().usage(pool).unwrap().used);
-            let counters = net.look(|port| port.counters().clone());
+            let counters = net.look(|stack| stack.port().counters().clone());
             let kernel = net.kernel();
             assert_eq!((kernel.supply(), kernel.counters().spurious), (128, 0));
             (pools, counters, net.counters(), kernel.mac_counters(), kernel.refused())
@@ -290,7 +290,7 @@ fn row_68_2_a_ping_in_fragments_is_put_together_by_one_processor_and_answered() 
     assert_eq!((reply[0], &reply[4..]), (0, &message[4..]));
     // ¶68.2 by hand: the two-bit pieces of 0x0a0b are 0, 0, 2, 2 and 0, 0, 2, 3, and their XOR is 1.
     for processor in 0..PROCESSORS {
-        let taken = |net: &NetKernel<_>| net.look(|port| port.counters().taken.clone());
+        let taken = |net: &NetKernel<_>| net.look(|stack| stack.port().counters().taken.clone());
         let taken = run.kernels.look(&mut run.system, processor, taken).unwrap();
         let expected = if processor == 1 { (4, 1) } else { (0, 0) };
         assert_eq!((taken.of(Taken::Fragment), taken.of(Taken::Icmp)), expected, "processor {processor}");

@@ -6,17 +6,20 @@ use std::rc::{Rc, Weak};
 
 use abi::limits::BUFFER_ALIGNMENT;
 use smoltcp::wire::{EthernetAddress, Ipv4Cidr, Ipv6Cidr};
+use soft_cores::ism::sockets::{self, Share};
+use soft_cores::kernel::pool::Shape;
 use soft_cores::kernel::startup;
 use soft_cores::net::addresses::Addresses;
 use soft_cores::net::ethernet::{Station, Tags};
 use soft_cores::net::icmp::RateLimit;
 use soft_cores::net::neighbour::{Turn, cache};
-use soft_cores::net::{port, reassembly};
-use soft_cores::net_kernel::{Config, NetKernel};
+use soft_cores::net::transport::Options;
+use soft_cores::net::{SECOND, directory, port, reassembly, transport};
+use soft_cores::net_kernel::{Config, NetKernel, mail, socket_module};
 
 use crate::clients::CYCLES_PER_MICRO;
 use crate::clients::station::Identity;
-use crate::native::{Boot, Native};
+use crate::native::{Boot, Native, Setup};
 use crate::system::{System, SystemError};
 
 /// The card's Ethernet address in a run that does not say otherwise: administered locally.
@@ -50,11 +53,59 @@ pub fn config(seed: u64) -> Config {
             groups: 32,
             errors: RateLimit::default(),
         },
+        transport: transport::Config {
+            mtu: 1500,
+            seed,
+            sockets: 512,
+            memory: 16 << 20,
+            times: transport::Times::default(),
+        },
+        directory: directory::Limits::default(),
+        table: None,
+        held: 64,
+        mail: mail::Config::default(),
+        module: None,
         cycles_per_micro: CYCLES_PER_MICRO,
         frame_bytes: FRAME_BYTES as u32,
         receive_buffers: 128,
         send_buffers: 64,
     }
+}
+
+/// A processor with four megabytes, as one has that has memory of its own beside the FPGA's: what [`with_sockets`] wants.
+pub fn large() -> Setup {
+    Setup { memory: 0x1000..0x40_0000, memory_bytes: 0x40_0000, ..Setup::default() }
+}
+
+/// That net kernel, with a socket module: 128 streams a processor, datagrams of any length.
+pub fn with_sockets(seed: u64) -> Config {
+    let shape = |bytes, blocks| Shape { bytes, blocks, alignment: BUFFER_ALIGNMENT as u32 };
+    let longest = 65_535;
+    let module = socket_module::Config {
+        frames: 64,
+        slots: 16,
+        sessions: 256,
+        credits: 8,
+        copies: 8,
+        answers: 32,
+        sockets: sockets::Config {
+            sockets: 256,
+            ring: 8192,
+            datagram: longest,
+            waiting: 16,
+            linger: 10 * SECOND,
+            streams: Options { receive_buffer: 8192, send_buffer: 8192, ..Options::default() },
+            datagrams: Options { receive_buffer: 1 << 17, ..Options::default() },
+        },
+        memory: vec![
+            (Share::Ring, shape(8192, 256)),
+            (Share::Received, shape(2048, 32)),
+            (Share::Received, shape(longest, 2)),
+            (Share::ToSend, shape(2048, 32)),
+            (Share::ToSend, shape(longest, 2)),
+        ],
+    };
+    Config { module: Some(module), ..config(seed) }
 }
 
 /// Station `number` beside that card, at most 65,535: in the same networks.

@@ -1,29 +1,47 @@
-//! The net kernel of a processor (¶66): its operating system part and its view of the network, put together.
+//! The net kernel of a processor (¶66): its operating system part and its network stack, put together.
 //!
-//! Received frames go to the [`NetworkPort`], what it says is done: frames are sent, its deadlines become a timer, and what is for
-//! transports goes to whoever [takes](NetKernel::on_event) it. The port, like the kernel's own state, is touched with interrupts
-//! disabled, and not while somebody's function is called.
+//! | module | does |
+//! |---|---|
+//! | [`mail`] | parcels between processors: what is kept of them, and how much |
+//! | `outgoing`, `incoming` | parcels into blocks and messages; messages to parcels, by DMA |
+//! | `frames` | frames from and to the MAC's driver |
+//! | [`socket_module`] | the socket module: messages of the host, and when it works |
+//! | `load` | how long this processor's queues are, and who helps (68.3, 68.5) |
+//!
+//! Frames, parcels and time go to the [`Stack`], what it says is done. The stack, like the kernel's own state, is touched with
+//! interrupts disabled, and what it says is done before they are enabled again: so what goes to one processor keeps its order at whatever
+//! level it came about. Functions of others are called so too, with nothing borrowed; they may use the stack in turn.
 
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::rc::{Rc, Weak};
-use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use abi::limits::{BUFFER_ALIGNMENT, MAX_PROCESSORS};
-use abi::transmit::Send;
-use smoltcp::wire::IpProtocol;
 
 use crate::kernel::pool::{AllocError, PoolId, Shape};
 use crate::kernel::timer::TimerId;
-use crate::kernel::{Kernel, mac, startup};
-use crate::net::Micros;
+use crate::kernel::{Kernel, startup};
 use crate::net::ethernet::{self, MAX_TAGS};
-use crate::net::icmp::Problem;
 use crate::net::multicast::TooManyGroups;
 use crate::net::neighbour::Turn;
-use crate::net::port::{self, Event, NetworkPort};
+use crate::net::stack::{self, Action, Stack};
+use crate::net::steering::table::Table;
 use crate::net::tally::Tally;
-use crate::platform::{Event as Charge, Platform};
+use crate::net::transport::{self, event};
+use crate::net::{Micros, directory, port};
+use crate::platform::Platform;
+
+mod frames;
+mod incoming;
+mod load;
+pub mod mail;
+mod outgoing;
+pub mod socket_module;
+
+pub use frames::Unsent;
+use mail::Mail;
+use socket_module::SocketModule;
 
 /// What a net kernel is made with.
 #[derive(Clone, Debug)]
@@ -32,6 +50,18 @@ pub struct Config {
     pub kernel: startup::Config,
     /// The network's, the same for all processors; turn and seed become this processor's at the start.
     pub port: port::Config,
+    /// The sockets'; the MTU is the port's, and the seed becomes this processor's.
+    pub transport: transport::Config,
+    /// The directory's.
+    pub directory: directory::Limits,
+    /// The card's table, the same for all processors; `None` is what the card has after reset.
+    pub table: Option<Table>,
+    /// Segments that wait for a decision, at most.
+    pub held: usize,
+    /// Parcels between processors, the same for all of them.
+    pub mail: mail::Config,
+    /// The socket module; `None`: this card's sockets are not the host's.
+    pub module: Option<socket_module::Config>,
     /// Cycles of the card's clock in a microsecond.
     pub cycles_per_micro: u64,
     /// Bytes of a frame buffer: MAX_FRAME_LENGTH, as the host has set it.
@@ -47,25 +77,16 @@ pub struct Config {
 pub enum StartError {
     /// The operating system part does not.
     Kernel(startup::StartError),
-    /// The memory has no room for the frame buffers.
+    /// The memory has no room for the frame buffers, the blocks of parcels, or what the socket module needs.
     Buffers(AllocError),
-    /// The longest packet does not fit a frame buffer.
+    /// The longest packet does not fit a frame buffer, or a block.
     Mtu,
     /// A clock without cycles.
     Clock,
     /// More addresses than groups.
     Groups,
-}
-
-/// Why a frame was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Unsent {
-    /// All send buffers are with the card.
-    Buffers,
-    /// The card's send queue is full.
-    Queue,
-    /// It is longer than a buffer, or than the card takes.
-    Length,
+    /// Parcels could not be answered: their window is empty, or wider than the backlog of messages.
+    Window,
 }
 
 /// What is counted here.
@@ -75,25 +96,35 @@ pub struct Counters {
     pub sent: u64,
     /// Frames that were to be sent and were not.
     pub unsent: Tally<Unsent>,
-    /// Segments, datagrams, answers and errors that nobody took.
+    /// Answers to echo requests and addresses gained or refused, of which nobody wanted to hear.
     pub unclaimed: u64,
-    /// Times that the port wanted a timer and there was none left; the next frame asks again.
+    /// Times that a timer was wanted and there was none left; what comes next asks again.
     pub no_timer: u64,
 }
 
-/// Who gets what is not for the net kernel itself.
-type Taker<P> = Box<dyn FnMut(&NetKernel<P>, Event<'_>)>;
+/// Somebody's function.
+type Taker<P, E> = RefCell<Option<Box<dyn FnMut(&NetKernel<P>, E)>>>;
+
+/// The processor's number in a card address stands above the byte's.
+const PROCESSOR: u32 = 24;
+
+/// Events of sockets in a row, before others have their turn.
+const EVENTS: u32 = 256;
 
 /// State beside the kernel's.
 struct State {
-    port: NetworkPort,
+    stack: Stack,
+    /// What is to be done, in order.
+    actions: VecDeque<Action>,
+    /// Somebody is doing it.
+    is_acting: bool,
     /// The timer that runs, and what for.
     timer: Option<(Micros, TimerId)>,
     counters: Counters,
 }
 
 /// See the module's page.
-pub struct NetKernel<P: Platform> {
+pub struct NetKernel<P: Platform + 'static> {
     kernel: Rc<Kernel<P>>,
     /// For the functions that the kernel calls.
     me: Weak<Self>,
@@ -102,7 +133,10 @@ pub struct NetKernel<P: Platform> {
     send: PoolId,
     receive: PoolId,
     state: RefCell<State>,
-    taker: RefCell<Option<Taker<P>>>,
+    mail: RefCell<Mail>,
+    module: RefCell<Option<SocketModule<P>>>,
+    on_event: Taker<P, Action>,
+    on_socket: Taker<P, event::Event>,
 }
 
 impl<P: Platform + 'static> NetKernel<P> {
@@ -111,39 +145,45 @@ impl<P: Platform + 'static> NetKernel<P> {
     /// # Errors
     /// The processor is not what it should be, or the configuration asks for more than there is.
     pub fn start(platform: P, config: Config) -> Result<Rc<Self>, StartError> {
-        let longest = config.port.mtu + ethernet::HEADER + 4 * MAX_TAGS;
-        if longest > config.frame_bytes as usize {
-            return Err(StartError::Mtu);
-        }
-        if config.cycles_per_micro == 0 {
-            return Err(StartError::Clock);
-        }
+        check(&config)?;
         let kernel = Kernel::start(platform, config.kernel).map_err(StartError::Kernel)?;
-        let pool = |blocks| {
-            let shape = Shape { bytes: config.frame_bytes, blocks, alignment: BUFFER_ALIGNMENT as u32 };
+        let pool = |bytes, blocks| {
+            let shape = Shape { bytes, blocks, alignment: BUFFER_ALIGNMENT as u32 };
             kernel.pool(shape).map_err(StartError::Buffers)
         };
-        let (receive, send) = (pool(config.receive_buffers)?, pool(config.send_buffers)?);
-        let port = NetworkPort::new(own_part(config.port, kernel.found()));
-        let port = port.map_err(|TooManyGroups| StartError::Groups)?;
+        let receive = pool(config.frame_bytes, config.receive_buffers)?;
+        let send = pool(config.frame_bytes, config.send_buffers)?;
+        let blocks = pool(config.mail.block_bytes, config.mail.blocks)?;
+        let landing = pool(config.mail.block_bytes, config.mail.landing)?;
+        let mail = RefCell::new(Mail::new(config.mail, blocks, landing));
+        let (cycles_per_micro, frame_bytes) = (config.cycles_per_micro, config.frame_bytes);
+        let module = config.module.clone();
+        let stack = Stack::new(own_part(config, kernel.found())).map_err(|TooManyGroups| StartError::Groups)?;
         let me = Rc::new_cyclic(|me| Self {
             kernel,
             me: me.clone(),
-            cycles_per_micro: config.cycles_per_micro,
-            frame_bytes: config.frame_bytes,
+            cycles_per_micro,
+            frame_bytes,
             send,
             receive,
-            state: RefCell::new(State { port, timer: None, counters: Counters::default() }),
-            taker: RefCell::default(),
+            state: RefCell::new(State {
+                stack,
+                actions: VecDeque::new(),
+                is_acting: false,
+                timer: None,
+                counters: Counters::default(),
+            }),
+            mail,
+            module: RefCell::new(None),
+            on_event: RefCell::default(),
+            on_socket: RefCell::default(),
         });
-        let weak = me.me.clone();
-        me.kernel.on_frame(move |kernel, frame| match weak.upgrade() {
-            Some(net) => net.take_frame(frame),
-            // It was given out from its pool.
-            None => drop(kernel.release(frame.address)),
-        });
-        me.kernel.receive_into(receive, config.receive_buffers as usize);
-        me.with_port(NetworkPort::start);
+        me.take_frames();
+        me.take_messages();
+        if let Some(module) = module {
+            me.start_module(module).map_err(StartError::Buffers)?;
+        }
+        me.with_stack(Stack::start);
         Ok(me)
     }
 
@@ -157,9 +197,15 @@ impl<P: Platform + 'static> NetKernel<P> {
         &self.kernel
     }
 
-    /// Who gets what is not for the net kernel itself: all events but [`Event::Transmit`].
-    pub fn on_event(&self, taker: impl FnMut(&Self, Event<'_>) + 'static) {
-        let before = self.kernel.critical(|| self.taker.borrow_mut().replace(Box::new(taker)));
+    /// Who hears of answers to echo requests, and of addresses that the card gets or does not get.
+    pub fn on_event(&self, taker: impl FnMut(&Self, Action) + 'static) {
+        let before = self.kernel.critical(|| self.on_event.borrow_mut().replace(Box::new(taker)));
+        drop(before);
+    }
+
+    /// Who hears of what happens to sockets, where there is no socket module to hear it.
+    pub fn on_socket(&self, taker: impl FnMut(&Self, event::Event) + 'static) {
+        let before = self.kernel.critical(|| self.on_socket.borrow_mut().replace(Box::new(taker)));
         drop(before);
     }
 
@@ -168,21 +214,26 @@ impl<P: Platform + 'static> NetKernel<P> {
         self.kernel.platform().now() / self.cycles_per_micro
     }
 
-    /// Has something done by the port, and does what it says. At any level.
-    pub fn with_port(&self, work: impl FnOnce(&mut NetworkPort, Micros) -> Vec<Event<'static>>) {
-        let events = self.kernel.critical(|| {
+    /// Has something done by the stack, and does what it says. At any level.
+    pub fn with_stack<R>(&self, work: impl FnOnce(&mut Stack, Micros) -> R) -> R {
+        self.kernel.critical(|| {
             let now = self.now();
-            let port = &mut self.state.borrow_mut().port;
-            let mut events = overdue(port, now);
-            events.extend(work(port, now));
-            events
-        });
-        self.carry_out(events);
+            let result = {
+                let stack = &mut self.state.borrow_mut().stack;
+                // What is due is to be done before anything else.
+                if stack.next_deadline().is_some_and(|due| due <= now) {
+                    stack.poll(now);
+                }
+                work(stack, now)
+            };
+            self.carry_out(now);
+            result
+        })
     }
 
-    /// Looks at the port.
-    pub fn look<R>(&self, look: impl FnOnce(&NetworkPort) -> R) -> R {
-        self.kernel.critical(|| look(&self.state.borrow().port))
+    /// Looks at the stack.
+    pub fn look<R>(&self, look: impl FnOnce(&Stack) -> R) -> R {
+        self.kernel.critical(|| look(&self.state.borrow().stack))
     }
 
     /// What was counted here.
@@ -190,138 +241,132 @@ impl<P: Platform + 'static> NetKernel<P> {
         self.kernel.critical(|| self.state.borrow().counters.clone())
     }
 
+    /// A byte of this processor's memory, as the card names it.
+    fn card_address(&self, byte: u32) -> u32 {
+        (self.kernel.found().number as u32) << PROCESSOR | byte
+    }
+
     /// The pools of receive and of send buffers.
     pub const fn pools(&self) -> (PoolId, PoolId) {
         (self.receive, self.send)
     }
 
-    fn take_frame(&self, frame: mac::Frame) {
-        let platform = self.kernel.platform();
-        let mut bytes = alloc::vec![0; frame.status.length()];
-        platform.charge(Charge::Copy(bytes.len()));
-        let loaded = platform.load(frame.address, &mut bytes);
-        // It was given out from its pool, and lies in the memory.
-        let _ = self.kernel.release(frame.address);
-        if loaded.is_err() {
+    /// Does what the stack says, and has done what follows from it. Interrupts are disabled.
+    fn carry_out(&self, now: Micros) {
+        if !self.act(now) {
             return;
         }
-        platform.charge(Charge::Packet(bytes.len()));
-        let events = self.kernel.critical(|| {
-            let now = self.now();
-            let port = &mut self.state.borrow_mut().port;
-            let mut events = overdue(port, now);
-            events.extend(port.receive(now, &bytes, frame.status));
-            events
-        });
-        self.carry_out(events);
+        let has_module = self.module.borrow().is_some();
+        let more = if has_module { self.run_module(now) } else { self.tell_of_sockets() };
+        self.set_timer(now, more);
+        self.see_to_retry();
     }
 
-    fn carry_out(&self, events: Vec<Event<'_>>) {
-        for event in events {
-            match event {
-                Event::Transmit(frame) => self.transmit(&frame),
-                event => self.hand_over(event),
-            }
-        }
-        self.set_timer();
-    }
-
-    /// Sends a whole Ethernet frame; one that is not sent is counted.
-    pub fn transmit(&self, frame: &[u8]) {
-        let sent = self.try_transmit(frame);
-        self.kernel.critical(|| {
-            let counters = &mut self.state.borrow_mut().counters;
-            match sent {
-                Ok(()) => counters.sent += 1,
-                Err(cause) => counters.unsent.count(cause),
-            }
-        });
-    }
-
-    fn try_transmit(&self, frame: &[u8]) -> Result<(), Unsent> {
-        let length = u16::try_from(frame.len()).map_err(|_| Unsent::Length)?;
-        if u32::from(length) > self.frame_bytes {
-            return Err(Unsent::Length);
-        }
-        let platform = self.kernel.platform();
-        let address = self.kernel.alloc(self.send).map_err(|_| Unsent::Buffers)?;
-        platform.charge(Charge::Copy(frame.len()));
-        let stored = platform.store(address, frame).map_err(|_| Unsent::Length);
-        let given = stored.and_then(|()| {
-            let frame = Send { address, length, ip: None, transport: None };
-            self.kernel.transmit(frame, 0).map_err(|error| match error {
-                mac::TransmitError::Full => Unsent::Queue,
-                mac::TransmitError::Invalid => Unsent::Length,
-            })
-        });
-        if given.is_err() {
-            // It has just been taken from there.
-            let _ = self.kernel.free(address);
-        }
-        given
-    }
-
-    fn hand_over(&self, event: Event<'_>) {
-        // Out of its place while it runs, so that it may put another one there.
-        let taker = self.kernel.critical(|| self.taker.borrow_mut().take());
-        let Some(mut taker) = taker else { return self.refuse(event) };
-        taker(self, event);
-        self.kernel.critical(|| {
-            let mut place = self.taker.borrow_mut();
-            if place.is_none() {
-                *place = Some(taker);
-            }
-        });
-    }
-
-    /// Nobody takes it: RFC 1122, 4.1.3.1 wants the sender of a datagram to hear that.
-    fn refuse(&self, event: Event<'_>) {
-        self.kernel.critical(|| self.state.borrow_mut().counters.unclaimed += 1);
-        if let Event::Deliver { packet, delivery, .. } = event
-            && delivery.protocol == IpProtocol::Udp
+    /// Does what the stack says; says whether it is done. If not, who is at it already does it in its turn.
+    fn act(&self, now: Micros) -> bool {
         {
-            self.with_port(|port, now| port.report(now, &packet, Problem::PortUnreachable));
-        }
-    }
-
-    /// Has the port called when it wants to be. A timer that is due too early does no harm.
-    fn set_timer(&self) {
-        self.kernel.critical(|| {
             let mut state = self.state.borrow_mut();
-            let Some(next) = state.port.next_deadline() else { return };
-            if let Some((due, timer)) = state.timer {
-                if due <= next {
-                    return;
-                }
-                self.kernel.cancel(timer);
+            let news = state.stack.take_actions();
+            state.actions.extend(news);
+            if core::mem::replace(&mut state.is_acting, true) {
+                return false;
             }
-            let me = self.me.clone();
-            let cycle = next.saturating_mul(self.cycles_per_micro);
-            let timer = self.kernel.call_at(cycle, move |_, _| {
-                if let Some(net) = me.upgrade() {
-                    net.on_time();
+        }
+        loop {
+            let next = self.state.borrow_mut().actions.pop_front();
+            match next {
+                None => break,
+                Some(Action::Transmit(frame)) => self.transmit(&frame),
+                Some(Action::Message { to, parcel }) => self.send_parcel(now, to, parcel),
+                Some(action) => {
+                    if self.tell(&self.on_event, action).is_err() {
+                        self.state.borrow_mut().counters.unclaimed += 1;
+                    }
                 }
-            });
-            state.timer = timer.ok().map(|timer| (next, timer));
-            state.counters.no_timer += u64::from(timer.is_err());
+            }
+            let mut state = self.state.borrow_mut();
+            let news = state.stack.take_actions();
+            state.actions.extend(news);
+        }
+        self.state.borrow_mut().is_acting = false;
+        true
+    }
+
+    /// Says whether there may be more to tell.
+    fn tell_of_sockets(&self) -> bool {
+        // Who is being told looks for the next event when that is over.
+        if self.on_socket.borrow().is_none() {
+            return false;
+        }
+        for _ in 0..EVENTS {
+            let event = self.state.borrow_mut().stack.next_event();
+            let Some(event) = event else { return false };
+            // It is there, and nobody is using it.
+            let _ = self.tell(&self.on_socket, event);
+        }
+        true
+    }
+
+    /// Calls a function of somebody's.
+    ///
+    /// # Errors
+    /// There is none, or it is being called: what it was to hear.
+    fn tell<E>(&self, place: &Taker<P, E>, event: E) -> Result<(), E> {
+        // Out of its place while it runs, so that it may put another one there.
+        let taken = place.borrow_mut().take();
+        let Some(mut taker) = taken else { return Err(event) };
+        taker(self, event);
+        place.borrow_mut().get_or_insert(taker);
+        Ok(())
+    }
+
+    /// Has the stack called when it or the module wants to be, or at once if there is more to do. A timer that is due too early does
+    /// no harm.
+    fn set_timer(&self, now: Micros, more: bool) {
+        let module = self.module_deadline();
+        let mut state = self.state.borrow_mut();
+        let deadlines = [more.then_some(now), module, state.stack.next_deadline()];
+        let Some(next) = deadlines.into_iter().flatten().min() else { return };
+        if let Some((due, timer)) = state.timer {
+            if due <= next {
+                return;
+            }
+            self.kernel.cancel(timer);
+        }
+        let me = self.me.clone();
+        let cycle = next.saturating_mul(self.cycles_per_micro);
+        let timer = self.kernel.call_at(cycle, move |_, _| {
+            if let Some(net) = me.upgrade() {
+                net.state.borrow_mut().timer = None;
+                net.with_stack(|_, _| ());
+            }
         });
-    }
-
-    fn on_time(&self) {
-        self.kernel.critical(|| self.state.borrow_mut().timer = None);
-        self.with_port(|_, _| Vec::new());
+        state.timer = timer.ok().map(|timer| (next, timer));
+        state.counters.no_timer += u64::from(timer.is_err());
     }
 }
 
-/// What is due is to be done before anything else.
-fn overdue(port: &mut NetworkPort, now: Micros) -> Vec<Event<'static>> {
-    if port.next_deadline().is_some_and(|due| due <= now) { port.poll(now) } else { Vec::new() }
+fn check(config: &Config) -> Result<(), StartError> {
+    let longest = config.port.mtu + ethernet::HEADER + 4 * MAX_TAGS;
+    if longest > config.frame_bytes as usize || config.port.mtu > config.mail.block_bytes as usize {
+        return Err(StartError::Mtu);
+    }
+    if config.cycles_per_micro == 0 {
+        return Err(StartError::Clock);
+    }
+    if config.mail.window == 0 || config.mail.window > config.kernel.backlog {
+        return Err(StartError::Window);
+    }
+    Ok(())
 }
 
-/// All processors are alive; each draws its own delays.
-fn own_part(config: port::Config, found: &startup::Found) -> port::Config {
+/// All processors are alive; each draws its own delays and sequence numbers.
+fn own_part(config: Config, found: &startup::Found) -> stack::Config {
     let live = u16::MAX >> (MAX_PROCESSORS - found.processors);
     // An odd constant (2^64 / golden ratio) keeps the seeds of neighbours apart.
-    let seed = config.seed ^ (found.number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    port::Config { turn: Turn::new(found.number, live), seed, ..config }
+    let seed_of = |seed: u64| seed ^ (found.number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let port = port::Config { turn: Turn::new(found.number, live), seed: seed_of(config.port.seed), ..config.port };
+    let transport = transport::Config { mtu: port.mtu, seed: seed_of(config.transport.seed), ..config.transport };
+    let table = config.table.unwrap_or_else(|| Table::reset(found.processors));
+    stack::Config { port, live, transport, directory: config.directory, table, held: config.held }
 }

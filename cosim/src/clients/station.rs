@@ -142,6 +142,11 @@ impl Station {
         self.connections.push(Connection::new(script, &mut self.sockets));
     }
 
+    /// Has it wait for a connection, and then do the same.
+    pub fn listen(&mut self, script: Script) {
+        self.connections.push(Connection::awaited(script, &mut self.sockets));
+    }
+
     /// Has it send datagrams.
     pub fn send_datagrams(&mut self, script: DatagramScript) {
         self.datagrams.push(Datagrams::new(script, &mut self.sockets));

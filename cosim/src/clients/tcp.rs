@@ -42,9 +42,9 @@ pub enum Expect {
 /// A connection's life.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// Where to.
+    /// Where to; of no account to who [waits](super::station::Station::listen) to be connected to.
     pub target: SocketAddr,
-    /// From which port.
+    /// From which port, or at which.
     pub local_port: u16,
     /// When.
     pub start: Micros,
@@ -79,7 +79,8 @@ pub enum Outcome {
 
 /// A connection.
 pub struct Connection {
-    target: SocketAddr,
+    /// `None`: the other end opens it.
+    target: Option<SocketAddr>,
     local_port: u16,
     start: Micros,
     patience: Micros,
@@ -106,7 +107,7 @@ impl Connection {
         let mut socket = Socket::new(buffer(), buffer());
         socket.set_nagle_enabled(false);
         Self {
-            target: script.target,
+            target: Some(script.target),
             local_port: script.local_port,
             start: script.start,
             patience: script.patience,
@@ -124,6 +125,11 @@ impl Connection {
             sent: 0,
             received: 0,
         }
+    }
+
+    /// One that the other end opens.
+    pub(super) fn awaited(script: Script, sockets: &mut SocketSet<'static>) -> Self {
+        Self { target: None, ..Self::new(script, sockets) }
     }
 
     /// How it goes.
@@ -166,7 +172,11 @@ impl Connection {
         let socket = sockets.get_mut::<Socket>(self.socket);
         if !self.begun {
             self.begun = true;
-            if socket.connect(interface.context(), self.target, self.local_port).is_err() {
+            let is_begun = match self.target {
+                Some(target) => socket.connect(interface.context(), target, self.local_port).is_ok(),
+                None => socket.listen(self.local_port).is_ok(),
+            };
+            if !is_begun {
                 self.end(Outcome::Refused, now);
             }
             return true;
@@ -178,7 +188,7 @@ impl Connection {
         }
         if self.opened.is_none() {
             match socket.state() {
-                State::SynSent | State::SynReceived => return false,
+                State::Listen | State::SynSent | State::SynReceived => return false,
                 State::Closed => {
                     self.end(Outcome::Refused, now);
                     return true;

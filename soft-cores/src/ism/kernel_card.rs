@@ -25,17 +25,32 @@ type Reports = Rc<RefCell<VecDeque<(u32, Outcome)>>>;
 pub struct KernelCard<P: Platform + 'static> {
     kernel: Rc<Kernel<P>>,
     reports: Reports,
+    /// Called behind each report.
+    tell: Option<Rc<dyn Fn()>>,
+    /// Messages of the host that may be taken.
+    allowance: u32,
 }
 
 impl<P: Platform + 'static> KernelCard<P> {
     /// The card of this kernel. The processor's inbound frames are the caller's to hand in.
     pub fn new(kernel: Rc<Kernel<P>>) -> Self {
-        Self { kernel, reports: Reports::default() }
+        Self { kernel, reports: Reports::default(), tell: None, allowance: u32::MAX }
+    }
+
+    /// `tell` is called when the kernel has brought a report, where it serves its DMA channel.
+    pub fn telling(self, tell: impl Fn() + 'static) -> Self {
+        Self { tell: Some(Rc::new(tell)), ..self }
+    }
+
+    /// So many messages of the host may be taken from now on.
+    pub const fn allow(&mut self, messages: u32) {
+        self.allowance = messages;
     }
 }
 
 impl<P: Platform + 'static> Card for KernelCard<P> {
     fn take_request(&mut self) -> Option<u32> {
+        self.allowance = self.allowance.checked_sub(1)?;
         let mfa = self.kernel.platform().read(csr::IN_POST.offset);
         (mfa != EMPTY).then_some(mfa & !KIND_BITS)
     }
@@ -68,9 +83,12 @@ impl<P: Platform + 'static> Card for KernelCard<P> {
     }
 
     fn push(&mut self, list: &[Copy], post: Option<u32>, context: u32) -> bool {
-        let reports = Rc::clone(&self.reports);
+        let (reports, tell) = (Rc::clone(&self.reports), self.tell.clone());
         let then = Then::Call(alloc::boxed::Box::new(move |_, outcome| {
             reports.borrow_mut().push_back((context, outcome));
+            if let Some(tell) = tell {
+                tell();
+            }
         }));
         self.kernel.push(list, post, then).is_ok()
     }

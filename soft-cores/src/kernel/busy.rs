@@ -57,9 +57,14 @@ impl<P: Platform + 'static> Kernel<P> {
     /// The processor to ask to process a packet (68.3): one that does not say it is busy, and among those the one with the
     /// least work from here; `None` if all are busy. One read.
     pub fn least_busy(&self) -> Option<usize> {
+        self.least_busy_of(u32::MAX)
+    }
+
+    /// [`least_busy`](Self::least_busy) of the processors that have a bit here.
+    pub fn least_busy_of(&self, candidates: u32) -> Option<usize> {
         self.critical(|| {
             let busy = self.platform.read(csr::BUSY_ALL.offset);
-            self.messages.borrow().least_busy(busy)
+            self.messages.borrow().least_busy(busy | !candidates)
         })
     }
 }

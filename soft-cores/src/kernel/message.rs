@@ -35,11 +35,13 @@ pub enum Kind {
     Returned = 3,
     /// What other processors are to know: groups joined, whose sessions are, the card's table.
     Notice = 4,
+    /// I have read your notice: the buffer is yours again.
+    Read = 5,
 }
 
 impl Kind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Kind; 4] = [Kind::Packet, Kind::Transport, Kind::Returned, Kind::Notice];
+    pub const ALL: [Kind; 5] = [Kind::Packet, Kind::Transport, Kind::Returned, Kind::Notice, Kind::Read];
 
     /// `None`: a number that no message has.
     pub fn of(number: u32) -> Option<Self> {
@@ -150,16 +152,25 @@ impl Messages {
         if to >= self.processors || to == self.me { Err(SendError::NoSuchProcessor) } else { Ok(()) }
     }
 
-    /// Writes a message to the card if it has room.
-    fn push(&mut self, platform: &impl Platform, to: usize, message: Message) -> bool {
+    /// Whether the card has room for a message behind those that wait.
+    fn has_room(&mut self, platform: &impl Platform, to: usize) -> bool {
+        self.flush(platform, to) && self.credit(platform, to) > 0
+    }
+
+    fn credit(&mut self, platform: &impl Platform, to: usize) -> u32 {
         let credit = &mut self.peers[to].credit;
         if *credit == 0 {
             *credit = platform.read(csr::MESSAGE_SEND.at(to)).min(MESSAGE_QUEUE_DEPTH as u32);
         }
-        if *credit == 0 {
+        *credit
+    }
+
+    /// Writes a message to the card if it has room.
+    fn push(&mut self, platform: &impl Platform, to: usize, message: Message) -> bool {
+        if self.credit(platform, to) == 0 {
             return false;
         }
-        *credit -= 1;
+        self.peers[to].credit -= 1;
         platform.write(csr::MESSAGE_ADDRESS.offset, message.address);
         platform.write(csr::MESSAGE_LENGTH.offset, message.length);
         platform.write(csr::MESSAGE_CONTEXT.offset, message.context);
@@ -269,6 +280,14 @@ impl<P: Platform + 'static> Kernel<P> {
             let sent = messages.send(&self.platform, to, message);
             messages.counters.refused += u64::from(!sent);
             if sent { Ok(()) } else { Err(SendError::Full) }
+        })
+    }
+
+    /// Whether a message to a processor would be sent at once. At any level.
+    pub fn has_room(&self, to: usize) -> bool {
+        self.critical(|| {
+            let mut messages = self.messages.borrow_mut();
+            messages.check(to).is_ok() && messages.has_room(&self.platform, to)
         })
     }
 

@@ -50,6 +50,8 @@ pub struct Shape {
 /// How a pool is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
+    /// Blocks in all.
+    pub blocks: u32,
     /// Blocks given out.
     pub used: u32,
     /// The most that were given out at a time.
@@ -134,7 +136,7 @@ impl Pools {
         let first = self.carve(bytes, shape.alignment)?;
         let taken = alloc::vec![false; shape.blocks as usize];
         let free = (0..shape.blocks).rev().collect();
-        self.pools.push(Pool { first, stride, taken, free, usage: Usage::default() });
+        self.pools.push(Pool { first, stride, taken, free, usage: Usage { blocks: shape.blocks, ..Usage::default() } });
         Ok(PoolId(self.pools.len() - 1))
     }
 
@@ -221,7 +223,7 @@ mod tests {
         let blocks: Vec<_> = (0..3).map(|_| pools.take(pool).unwrap()).collect();
         assert_eq!(blocks, [128, 256, 384]);
         assert_eq!(pools.take(pool), Err(AllocError::Exhausted));
-        let usage = Usage { used: 3, most: 3, exhausted: 1, double: 0 };
+        let usage = Usage { blocks: 3, used: 3, most: 3, exhausted: 1, double: 0 };
         assert_eq!(pools.pools[0].usage, usage);
     }
 

@@ -285,7 +285,7 @@ mod tests {
         for _ in 0..20_000 {
             let Encoded { mut kind, mut context, mut body } = parcels[below(&mut rng, parcels.len())].encode();
             match below(&mut rng, 4) {
-                0 => kind = Kind::ALL[below(&mut rng, 4)],
+                0 => kind = Kind::ALL[below(&mut rng, 5)],
                 1 => context ^= 1 << below(&mut rng, 32),
                 2 => body.truncate(below(&mut rng, body.len() + 1)),
                 _ => {

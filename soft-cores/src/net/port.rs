@@ -406,6 +406,11 @@ impl NetworkPort {
         deadlines.into_iter().flatten().min()
     }
 
+    /// Whether the card is in a group.
+    pub fn is_member(&self, group: IpAddr) -> bool {
+        self.groups.is_member(group)
+    }
+
     /// Joins a group. The other processors are to [`mirror`](Self::mirror) it.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ mod connection;
 pub mod event;
 mod link;
 pub mod listener;
+mod overtaken;
 pub mod packet;
 pub mod path;
 mod streams;

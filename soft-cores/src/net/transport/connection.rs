@@ -13,6 +13,8 @@ use smoltcp::wire::IpEndpoint;
 
 use super::event::Readiness;
 use super::link::Link;
+use super::overtaken::Acknowledgement;
+use super::packet::Packet;
 use super::{Failure, Options, SocketId, Times};
 use crate::net::Micros;
 use crate::net::session::{End, Session};
@@ -63,6 +65,8 @@ pub struct Connection {
     expected: Option<u32>,
     /// That of the last segment that was sent.
     sent: Option<u32>,
+    /// What the peer has acknowledged last.
+    newest: Option<Acknowledgement>,
 }
 
 /// What an exchange changed.
@@ -82,7 +86,7 @@ impl Connection {
         socket.set_congestion_control(CongestionControl::Reno);
         let mut sockets = SocketSet::new(Vec::new());
         let handle = sockets.add(socket);
-        let (failure, deadline, told, owed_since, stage_ends, expected, sent) = Default::default();
+        let (failure, deadline, told, owed_since, stage_ends, expected, sent, newest) = Default::default();
         let mut connection = Self {
             session,
             stage,
@@ -98,6 +102,7 @@ impl Connection {
             stage_ends,
             expected,
             sent,
+            newest,
         };
         connection.apply_options();
         connection
@@ -166,7 +171,7 @@ impl Connection {
     pub fn exchange(
         &mut self,
         now: Micros,
-        segment: Option<&[u8]>,
+        segment: Option<&Packet>,
         link: &mut Link,
         outward: &mut Vec<Vec<u8>>,
     ) -> Change {
@@ -174,8 +179,14 @@ impl Connection {
         if segment.is_some() {
             self.owed_since = None;
         }
-        let first = outward.len();
-        let polled = link.exchange(now, self.mtu, segment, &mut self.sockets, outward);
+        let (first, unacknowledged) = (outward.len(), self.socket().send_queue());
+        let newest = self.newest.zip(segment);
+        let renewed = newest.and_then(|(newest, segment)| newest.renew(segment, self.options.send_buffer));
+        let bytes = renewed.as_deref().or(segment.map(Packet::bytes));
+        let polled = link.exchange(now, self.mtu, bytes, &mut self.sockets, outward);
+        if self.socket().send_queue() < unacknowledged {
+            self.newest = segment.and_then(Acknowledgement::of).or(self.newest);
+        }
         for packet in outward.iter().skip(first) {
             let (sent, expected) = numbers(packet);
             (self.sent, self.expected) = (sent.or(self.sent), expected.or(self.expected));

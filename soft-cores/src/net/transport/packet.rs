@@ -78,6 +78,11 @@ impl Packet {
         self.bytes
     }
 
+    /// The TCP segment or UDP datagram, header and all.
+    pub fn segment_bytes(&self) -> &[u8] {
+        self.payload()
+    }
+
     fn payload(&self) -> &[u8] {
         self.bytes.get(self.payload..).unwrap_or_default()
     }

@@ -407,7 +407,7 @@ impl Transport {
             self.deadlines.remove(&(at, socket));
         }
         let mut outward = Vec::new();
-        let change = connection.exchange(now, packet.map(Packet::bytes), &mut self.link, &mut outward);
+        let change = connection.exchange(now, packet, &mut self.link, &mut outward);
         self.outputs.extend(outward.into_iter().map(Output::Packet));
         if let Some(at) = connection.deadline {
             self.deadlines.insert((at, socket));
