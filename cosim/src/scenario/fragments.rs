@@ -249,7 +249,7 @@ fn run(stage: &mut Stage) -> Result<(), Failed> {
     play.recording.latency_of = "from a ping's last fragment in to its answer's last fragment out".to_string();
 
     let taken = play.look_at_all(|net| {
-        let taken = net.look(|port| port.counters().taken.clone());
+        let taken = net.look(|stack| stack.port().counters().taken.clone());
         [Taken::Fragment, Taken::Icmp, Taken::Transport].map(|what| taken.of(what))
     })?;
     for (processor, [held, pings, datagrams]) in taken.iter().enumerate() {

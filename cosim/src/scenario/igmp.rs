@@ -125,34 +125,26 @@ impl Link {
     /// By processor: what transports were given, and what was for another host.
     fn taken(&mut self) -> Result<Vec<(u64, u64)>, Failed> {
         self.play.look_at_all(|net| {
-            net.look(|port| {
-                let counters = port.counters();
+            net.look(|stack| {
+                let counters = stack.port().counters();
                 (counters.taken.of(Taken::Transport), counters.dropped.of(Cause::Ip(ip::Cause::NotOurs)))
             })
         })
     }
 }
 
-/// The application's processor joins, the others do as it says.
+/// The application's processor joins, and tells the others.
 fn join(processor: usize, net: &NetKernel<Native>) {
-    net.with_port(|port, now| {
-        if processor == 0 {
-            return port.join(now, GROUP.into()).unwrap_or_default();
-        }
+    if processor == 0 {
         // The scenario looks at who is in the group.
-        let _ = port.mirror(GROUP.into());
-        Vec::new()
-    });
+        let _ = net.with_stack(|stack, now| stack.join(now, GROUP.into()));
+    }
 }
 
 fn leave(processor: usize, net: &NetKernel<Native>) {
-    net.with_port(|port, now| {
-        if processor == 0 {
-            return port.leave(now, GROUP.into());
-        }
-        port.forget(GROUP.into());
-        Vec::new()
-    });
+    if processor == 0 {
+        net.with_stack(|stack, now| stack.leave(now, GROUP.into()));
+    }
 }
 
 /// Without IPv6, whose groups would be reported too.
