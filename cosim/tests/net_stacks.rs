@@ -41,25 +41,23 @@ type Accepted = Rc<RefCell<BTreeMap<Session, usize>>>;
 
 /// The echo service on one processor.
 struct Echo {
-    /// It sends nothing back before it has had so many bytes, or all.
-    patience: usize,
     listener: SocketId,
     datagrams: SocketId,
-    /// What is still to be sent back, and how much has come.
-    open: BTreeMap<SocketId, (VecDeque<u8>, usize)>,
+    /// What is still to be sent back.
+    open: BTreeMap<SocketId, VecDeque<u8>>,
     accepted: Accepted,
     number: usize,
 }
 
 impl Echo {
-    fn start(net: &NetKernel<Native>, accepted: Accepted, patience: usize) {
+    fn start(net: &NetKernel<Native>, accepted: Accepted) {
         let local = End::new(Ipv4Addr::UNSPECIFIED.into(), PORT);
         let options = Options { receive_buffer: 8192, send_buffer: 8192, no_delay: true, ..Options::default() };
         let room = Options { receive_buffer: 1 << 17, ..options };
         let (listener, datagrams) =
             net.with_stack(|stack, _| (stack.listen(local, 16, options).unwrap(), stack.bind(local, room).unwrap()));
         let number = net.kernel().found().number;
-        let mut echo = Self { patience, listener, datagrams, open: BTreeMap::new(), accepted, number };
+        let mut echo = Self { listener, datagrams, open: BTreeMap::new(), accepted, number };
         net.on_socket(move |net, event| net.with_stack(|stack, now| echo.serve(stack, now, event.socket)));
     }
 
@@ -68,7 +66,7 @@ impl Echo {
             while let Ok((socket, session)) = stack.sockets(now, |it| it.accept(socket)) {
                 let before = self.accepted.borrow_mut().insert(session, self.number);
                 assert_eq!(before, None, "{session:?} is accepted twice");
-                self.open.insert(socket, (VecDeque::new(), 0));
+                self.open.insert(socket, VecDeque::new());
             }
         } else if socket == self.datagrams {
             while let Ok(datagram) = stack.sockets(now, |it| it.receive_from(socket)) {
@@ -80,7 +78,7 @@ impl Echo {
     }
 
     fn serve_stream(&mut self, stack: &mut Stack, now: Micros, socket: SocketId) {
-        let Some((pending, received)) = self.open.get_mut(&socket) else { return };
+        let Some(pending) = self.open.get_mut(&socket) else { return };
         let mut is_over = false;
         loop {
             let mut has_moved = false;
@@ -90,18 +88,15 @@ impl Echo {
                     Ok(0) => is_over = true,
                     Ok(length) => {
                         pending.extend(&bytes[..length]);
-                        *received += length;
                         has_moved = true;
                     }
                     Err(_) => {}
                 }
             }
-            if *received >= self.patience || is_over {
-                let some = pending.make_contiguous();
-                if let Ok(sent @ 1..) = stack.sockets(now, |it| it.send(now, socket, some)) {
-                    pending.drain(..sent);
-                    has_moved = true;
-                }
+            let some = pending.make_contiguous();
+            if let Ok(sent @ 1..) = stack.sockets(now, |it| it.send(now, socket, some)) {
+                pending.drain(..sent);
+                has_moved = true;
             }
             if !has_moved {
                 break;
@@ -120,8 +115,6 @@ struct Cut {
     identification: u16,
 }
 
-/// Bytes that each connection sends which is cut.
-const CUT_BYTES: usize = 4000;
 /// Bytes of IP payload in a fragment.
 const PIECE: usize = 296;
 
@@ -162,8 +155,6 @@ struct Run {
 }
 
 impl Run {
-    /// Stations that cut what they send have all of it come before anything goes back: `smoltcp` drops a segment whose acknowledgement is
-    /// older than one that overtook it, and a segment that is put together elsewhere is overtaken.
     fn new(seed: u64, costs: Costs, policy: Policy, are_cut: bool) -> Self {
         println!("seed {seed}");
         let config = Config {
@@ -177,10 +168,9 @@ impl Run {
         let accepted = Accepted::default();
         let kernel = startup::Config { policy, ..startup::Config::default() };
         let program = soft_cores::net_kernel::Config { kernel, ..programs::config(seed) };
-        let patience = if are_cut { CUT_BYTES } else { 0 };
         let boot = |_| {
             let accepted = accepted.clone();
-            kernels.boot_with(program.clone(), move |net| Echo::start(net, accepted, patience))
+            kernels.boot_with(program.clone(), move |net| Echo::start(net, accepted))
         };
         let mut system = System::new(NicParams::new(PROCESSORS, 64).unwrap(), &config, boot).unwrap();
         let stations: Vec<_> = (0..STATIONS).map(|number| Station::new(neighbour(number, seed)).shared()).collect();
@@ -365,9 +355,9 @@ fn check_fragments(policy: Policy, costs: Costs) {
     let mut run = Run::new(2, costs, policy, true);
     *run.system.link.to_card.conditions_mut() =
         Conditions { reordering: 200, duplication: 100, ..Conditions::default() };
-    connect_all(&mut run, CUT_BYTES as u64);
+    connect_all(&mut run, 4000);
     run.until_done();
-    run.assert_all_echoed(32, CUT_BYTES as u64);
+    run.assert_all_echoed(32, 4000);
     let accepted = run.accepted.borrow().clone();
     assert!(accepted.iter().all(|(session, &processor)| processor == processor_of(session)), "{accepted:?}");
     let counters = run.counters();
