@@ -318,7 +318,7 @@ module classifier (
         end
     end
 
-    // ---- Hash: a fold, and a Toeplitz sum of 64 bits a cycle in five rounds beside it.
+    // ---- Hash: a fold, and a Toeplitz sum of 58 bits a cycle in five rounds beside it.
 
     function [6:0] fold(input [31:0] x, input [2:0] bits);
         case (bits)
@@ -336,12 +336,12 @@ module classifier (
     endfunction
 
     // Each input bit that is set adds the 32 key bits from its place on.
-    function [31:0] toeplitz(input [63:0] data, input [94:0] window);
+    function [31:0] toeplitz(input [57:0] data, input [88:0] window);
         integer b;
         begin
             toeplitz = 32'd0;
-            for (b = 0; b < 64; b = b + 1)
-                toeplitz = toeplitz ^ ({32{data[63 - b]}} & window[94 - b -: 32]);
+            for (b = 0; b < 58; b = b + 1)
+                toeplitz = toeplitz ^ ({32{data[57 - b]}} & window[88 - b -: 32]);
         end
     endfunction
 
@@ -359,8 +359,8 @@ module classifier (
     reg  [31:0]  x;
     reg  [287:0] input_left;
     reg  [2:0]   round;
-    reg  [63:0]  data;
-    reg  [94:0]  window;
+    reg  [57:0]  data;
+    reg  [88:0]  window;
     reg          start_1, start_2;
     reg  [31:0]  sum;
     // What travels beside the sum, the newest in the lowest place.
@@ -388,16 +388,16 @@ module classifier (
             round <= 3'd0;
         end else begin
             // Behind the last round there are only zeros, so the sum stands.
-            input_left <= {input_left[223:0], 64'd0};
+            input_left <= {input_left[229:0], 58'd0};
             if (round != 3'd4) round <= round + 3'd1;
         end
-        data <= input_left[287:224];
+        data <= input_left[287:230];
         case (round)
-            3'd0:    window <= key[319:225];
-            3'd1:    window <= key[255:161];
-            3'd2:    window <= key[191:97];
-            3'd3:    window <= key[127:33];
-            default: window <= {key[63:0], 31'd0};
+            3'd0:    window <= key[319:231];
+            3'd1:    window <= key[261:173];
+            3'd2:    window <= key[203:115];
+            3'd3:    window <= key[145:57];
+            default: window <= {key[87:0], 1'b0};
         endcase
         sum <= (start_2 ? 32'd0 : sum) ^ toeplitz(data, window);
 

@@ -44,7 +44,7 @@ fn every_bug_put_into_the_hand_written_classifier_is_found() {
 
     let bugs = [
         ("a wrong constant", with_bug(&[("here + 7'd8", "here + 7'd9")])),
-        ("hash bits in reverse", with_bug(&[("data[63 - b]", "data[b]")])),
+        ("hash bits in reverse", with_bug(&[("data[57 - b]", "data[b]")])),
         ("one cycle early", with_bug(&[("valid_pipe[6:0], headers_tvalid}", "valid_pipe[6:0], valid_2 && conclude}")])),
         (
             "one cycle late",
