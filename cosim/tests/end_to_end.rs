@@ -239,12 +239,12 @@ fn check_echo(seed: u64, costs: Costs, policy: Policy) {
 }
 
 #[test]
-fn row_69_1_row_69_4_an_echo_application_on_the_host_serves_clients_through_all_processors() {
+fn row_69_1_and_69_4_an_echo_application_on_the_host_serves_clients_through_all_processors() {
     check_echo(1, Costs::FREE, Policy::default());
 }
 
 #[test]
-fn row_66_7_row_66_8_row_69_5_it_does_so_through_threads_and_by_polling_on_processors_that_take_time() {
+fn row_66_7_and_66_8_and_69_5_it_does_so_through_threads_and_by_polling_on_processors_that_take_time() {
     check_echo(2, Costs::ESTIMATE, Policy { place: Place::Thread, ..Policy::default() });
     let adaptive = Policy { mode: Mode::Adaptive { full: 2, empty: 4 }, budget: 4, ..Policy::default() };
     check_echo(3, Costs::ESTIMATE, adaptive);
@@ -294,7 +294,7 @@ fn row_67_2_applications_of_the_host_connect_to_servers_on_the_link() {
 }
 
 #[test]
-fn row_67_3_row_69_1_datagrams_are_answered_by_an_application_of_the_host() {
+fn row_67_3_and_69_1_datagrams_are_answered_by_an_application_of_the_host() {
     let mut run = Run::new(5, Costs::FREE, Policy::default());
     let server = run.serve(|task| {
         let socket = UdpSocket::bind(task, (Ipv4Addr::UNSPECIFIED, PORT).into()).unwrap();

@@ -371,12 +371,12 @@ fn check_fragments(policy: Policy, costs: Costs) {
 }
 
 #[test]
-fn row_67_5_row_68_2_segments_in_fragments_are_put_together_anywhere_and_handled_by_their_owner() {
+fn row_67_5_and_68_2_segments_in_fragments_are_put_together_anywhere_and_handled_by_their_owner() {
     check_fragments(Policy::default(), Costs::FREE);
 }
 
 #[test]
-fn row_66_7_row_67_5_segments_are_handed_over_from_threads_and_by_polling_too() {
+fn row_66_7_and_67_5_segments_are_handed_over_from_threads_and_by_polling_too() {
     check_fragments(Policy { place: Place::Thread, ..Policy::default() }, Costs::ESTIMATE);
     let adaptive = Policy { mode: Mode::Adaptive { full: 2, empty: 4 }, budget: 2, ..Policy::default() };
     check_fragments(adaptive, Costs::ESTIMATE);
@@ -435,7 +435,7 @@ fn assert_answered(run: &Run, datagrams: usize) {
 }
 
 #[test]
-fn row_67_6_row_68_3_row_68_5_the_datagrams_of_a_processor_that_stood_still_move_and_come_back_and_its_sessions_survive()
+fn row_67_6_and_68_3_and_68_5_the_datagrams_of_a_processor_that_stood_still_move_and_come_back_and_its_sessions_survive()
  {
     const SLOW: usize = 2;
     let mut run = Run::new(4, Costs::ESTIMATE, Policy::default(), false);

@@ -53,7 +53,7 @@ fn sorted(received: &[Vec<u32>]) -> Vec<u32> {
 }
 
 #[test]
-fn row_68_3_row_68_5_a_processor_over_its_threshold_hands_datagrams_to_the_others_and_says_that_it_is_busy() {
+fn row_68_3_and_68_5_a_processor_over_its_threshold_hands_datagrams_to_the_others_and_says_that_it_is_busy() {
     let world = World::new(4);
     let sockets = bind(&world);
     flood(&world, 0..100, 1000);
