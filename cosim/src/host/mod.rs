@@ -8,7 +8,7 @@
 //! | [`start`] | what the module finds, clears and sets up |
 //! | [`interrupts`] | MSI-X: vectors, moderation, where to look |
 //! | [`osm`] | sessions with their tags, requests under way, buffers |
-//! | [`driver`] | message frames in and out |
+//! | `driver` | message frames in and out |
 //! | [`steering`] | which processor a connection's packets will reach |
 //! | [`executor`] | applications as coroutines |
 //! | [`connection`], [`stream`], [`datagram`] | sockets for applications, shaped like `std::net` |

@@ -1,5 +1,5 @@
 //! The host's socket module (OSM, ¶67 and ¶69): sessions with their tags, their requests under way, their buffers. Nothing here touches the
-//! card: messages are queued, [`super::driver`] carries them.
+//! card: messages are queued, `driver` carries them.
 //!
 //! Every session has its tag from here before its processor hears of it (67.2), and every request of it goes to the processor that the
 //! tag names (67.1). A stream has one session; a listener and a datagram socket have one on each processor, a [`Group`].

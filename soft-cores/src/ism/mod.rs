@@ -4,9 +4,9 @@
 //! |---|---|
 //! | [`card`] | what it needs of the card: message frames, copies |
 //! | [`transport`] | what it needs of the sockets below |
-//! | [`calls`] | requests: checked, carried out or queued with their session |
-//! | [`session`] | one session: what is under way on it, how it ends |
-//! | [`stream`], [`datagram`] | bytes between the sockets' buffers and the host's |
+//! | `calls` | requests: checked, carried out or queued with their session |
+//! | `session` | one session: what is under way on it, how it ends |
+//! | `stream`, `datagram` | bytes between the sockets' buffers and the host's |
 //! | [`copies`] | lists of copies under way; host buffers cut against spans |
 //! | [`outbox`] | replies on their way to the host |
 //! | [`kernel_card`] | the card as a processor's kernel offers it |

@@ -1,6 +1,6 @@
 //! The sockets of a processor's network stack, with buffers in its memory: what the socket module works on.
 //!
-//! A stream has two [rings](ring) in blocks of the processor's [`Memory`], a datagram that waits one block. Bytes go between
+//! A stream has two rings in blocks of the processor's [`Memory`], a datagram that waits one block. Bytes go between
 //! them and the stack's own buffers when something happened to a socket, and when the module has consumed or committed some. A full
 //! ring leaves bytes in the stack's buffer, so the peer's window closes.
 //!
