@@ -1,7 +1,7 @@
 //! A free or post queue of message frames: shows the oldest one as an MFA.
 //!
-//! The head needs no time between takes. `level`, `commands` and `datas` count an entry from the cycle in which it can be taken: as long as `level` is not 0, a take returns an MFA.
-//! (An old I2O chip seemed empty when it was not, so hosts still read twice.)
+//! The head needs no time between takes. `level`, `commands` and `datas` count an entry from the cycle in which it can be taken: as long
+//! as `level` is not 0, a take returns an MFA. (An old I2O chip seemed empty when it was not, so hosts still read twice.)
 //!
 //! There is room for every frame of a region, and a frame is in at most one queue, so this queue is never full.
 //!

@@ -168,16 +168,8 @@ impl Osm {
         };
         state.flights.insert(context, flight);
         drop(state);
-        let offsets = [
-            csr::DMA_SOURCE.offset,
-            csr::DMA_SOURCE.offset + 4,
-            csr::DMA_DESTINATION.offset,
-            csr::DMA_DESTINATION.offset + 4,
-            csr::DMA_CONTROL.offset,
-            csr::DMA_MFA.offset,
-            csr::DMA_PUSH.offset,
-        ];
-        for (offset, word) in offsets.into_iter().zip(descriptor.words()) {
+        // The push, which is the context's, comes last.
+        for (offset, word) in (csr::DMA_SOURCE.offset..).step_by(4).zip(descriptor.words()) {
             self.port().write(offset, word);
         }
     }

@@ -102,15 +102,7 @@ impl Ism {
         }
         let awaited = &mut self.awaited;
         let session = self.sessions.get_mut(&request.tag).ok_or(Status::NoSession)?;
-        let mut work = Work {
-            card,
-            transport,
-            outbox: &mut self.outbox,
-            copies: &mut self.copies,
-            processor: self.config.processor,
-            credits: self.config.credits.into(),
-            starved: false,
-        };
+        let mut work = Work::new(card, transport, &mut self.outbox, &mut self.copies, &self.config);
         let outcome = session.call(&mut work, request.transaction, request.call)?;
         if let Call::Accept { tag } = request.call {
             awaited.insert(tag);
@@ -140,15 +132,7 @@ impl Ism {
         if self.resetting.is_some() {
             return Err(Status::WrongState);
         }
-        let mut work = Work {
-            card,
-            transport,
-            outbox: &mut self.outbox,
-            copies: &mut self.copies,
-            processor: self.config.processor,
-            credits: self.config.credits.into(),
-            starved: false,
-        };
+        let mut work = Work::new(card, transport, &mut self.outbox, &mut self.copies, &self.config);
         for session in self.sessions.values_mut() {
             session.close(&mut work, None, true);
             session.is_reset = true;

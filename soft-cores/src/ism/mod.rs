@@ -208,15 +208,7 @@ impl Ism {
     fn run_session<C: Card, T: Transport>(&mut self, card: &mut C, transport: &mut T, tag: Tag) -> bool {
         let Some(session) = self.sessions.get_mut(&tag) else { return false };
         session.is_queued = false;
-        let mut work = Work {
-            card,
-            transport,
-            outbox: &mut self.outbox,
-            copies: &mut self.copies,
-            processor: self.config.processor,
-            credits: self.config.credits.into(),
-            starved: false,
-        };
+        let mut work = Work::new(card, transport, &mut self.outbox, &mut self.copies, &self.config);
         let socket = session.socket;
         session.advance(&mut work);
         let accepted = accept(session, &mut work);

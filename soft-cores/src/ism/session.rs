@@ -9,6 +9,7 @@ use core::net::SocketAddr;
 
 use abi::socket::{Answer, Function, List, Protocol, Reply, State, Status, Tag, ready};
 
+use super::Config;
 use super::card::Card;
 use super::copies::Copies;
 use super::outbox::Outbox;
@@ -29,6 +30,19 @@ pub struct Work<'a, C, T> {
     pub credits: usize,
     /// There was no room for a copy: the session is to be called again.
     pub starved: bool,
+}
+
+impl<'a, C, T> Work<'a, C, T> {
+    pub fn new(
+        card: &'a mut C,
+        transport: &'a mut T,
+        outbox: &'a mut Outbox,
+        copies: &'a mut Copies,
+        config: &Config,
+    ) -> Self {
+        let (processor, credits) = (config.processor, config.credits.into());
+        Self { card, transport, outbox, copies, processor, credits, starved: false }
+    }
 }
 
 /// A send that is not answered.

@@ -227,16 +227,7 @@ impl Copy {
 
 /// The push, which is the context's, comes last.
 fn write(platform: &impl Platform, descriptor: &Descriptor) {
-    let offsets = [
-        csr::DMA_SOURCE.offset,
-        csr::DMA_SOURCE.offset + 4,
-        csr::DMA_DESTINATION.offset,
-        csr::DMA_DESTINATION.offset + 4,
-        csr::DMA_CONTROL.offset,
-        csr::DMA_MFA.offset,
-        csr::DMA_PUSH.offset,
-    ];
-    for (offset, word) in offsets.into_iter().zip(descriptor.words()) {
+    for (offset, word) in (csr::DMA_SOURCE.offset..).step_by(4).zip(descriptor.words()) {
         platform.write(offset, word);
     }
 }
