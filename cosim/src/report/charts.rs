@@ -1,5 +1,8 @@
 //! Charts as SVG.
 
+use std::ops::Range;
+
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::{CYCLES_PER_MICRO, ReportError};
@@ -56,12 +59,19 @@ fn micros(cycle: u64) -> f64 {
     cycle as f64 / CYCLES_PER_MICRO as f64
 }
 
-impl Chart<'_> {
-    /// The chart with these lines.
-    pub fn lines(&self, lines: &[Line]) -> Result<String, ReportError> {
-        let values = lines.iter().flat_map(|line| line.points.iter().map(|point| point.1));
-        let top = values.fold(self.least_top, f64::max) * 1.05;
-        let (start, end) = (micros(self.range.0), micros(self.range.1.max(self.range.0 + 1)));
+type Canvas<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Problem = DrawingAreaErrorKind<std::io::Error>;
+
+/// Axes from 0, for values up to `top`.
+struct Axes<'a> {
+    across: (Range<f64>, &'a str),
+    up: (f64, &'a str),
+    has_upright_lines: bool,
+}
+
+impl Axes<'_> {
+    /// The chart with what `fill` draws into it.
+    fn draw(self, fill: impl FnOnce(&mut Canvas<'_, '_>) -> Result<(), Problem>) -> Result<String, ReportError> {
         let mut drawing = String::new();
         {
             let area = SVGBackend::with_string(&mut drawing, SIZE).into_drawing_area();
@@ -69,13 +79,15 @@ impl Chart<'_> {
                 .margin(6)
                 .x_label_area_size(36)
                 .y_label_area_size(52)
-                .build_cartesian_2d(start..end, 0.0..top)
+                .build_cartesian_2d(self.across.0, 0.0..self.up.0 * 1.05)
                 .map_err(problem)?;
             let text = ("sans-serif", TEXT).into_font();
-            chart
-                .configure_mesh()
-                .x_desc("time (µs)")
-                .y_desc(self.axis)
+            let mut mesh = chart.configure_mesh();
+            if !self.has_upright_lines {
+                mesh.disable_x_mesh();
+            }
+            mesh.x_desc(self.across.1)
+                .y_desc(self.up.1)
                 .label_style(text.clone())
                 .axis_desc_style(text)
                 .light_line_style(WHITE)
@@ -84,14 +96,28 @@ impl Chart<'_> {
                 .y_label_formatter(&|value| number(*value))
                 .draw()
                 .map_err(problem)?;
-            for Line { colour: Colour(r, g, b), points } in lines {
-                let style = RGBColor(*r, *g, *b).stroke_width(1);
-                let points = points.iter().map(|(cycle, value)| (micros(*cycle), *value));
-                chart.draw_series(LineSeries::new(points, style)).map_err(problem)?;
-            }
+            fill(&mut chart).map_err(problem)?;
             area.present().map_err(problem)?;
         }
         Ok(drawing)
+    }
+}
+
+impl Chart<'_> {
+    /// The chart with these lines.
+    pub fn lines(&self, lines: &[Line]) -> Result<String, ReportError> {
+        let values = lines.iter().flat_map(|line| line.points.iter().map(|point| point.1));
+        let top = values.fold(self.least_top, f64::max);
+        let range = micros(self.range.0)..micros(self.range.1.max(self.range.0 + 1));
+        let axes = Axes { across: (range, "time (µs)"), up: (top, self.axis), has_upright_lines: true };
+        axes.draw(|chart| {
+            for Line { colour: Colour(r, g, b), points } in lines {
+                let style = RGBColor(*r, *g, *b).stroke_width(1);
+                let points = points.iter().map(|(cycle, value)| (micros(*cycle), *value));
+                chart.draw_series(LineSeries::new(points, style))?;
+            }
+            Ok(())
+        })
     }
 }
 
@@ -99,37 +125,16 @@ impl Chart<'_> {
 pub(super) fn bars(bars: &[(u64, u64)], width: u64) -> Result<String, ReportError> {
     let (first, last) = (bars.first().map_or(0, |bar| bar.0), bars.last().map_or(0, |bar| bar.0));
     let most = bars.iter().map(|bar| bar.1).max().unwrap_or(0).max(1);
-    let mut drawing = String::new();
-    {
-        let area = SVGBackend::with_string(&mut drawing, SIZE).into_drawing_area();
-        let mut chart = ChartBuilder::on(&area)
-            .margin(6)
-            .x_label_area_size(36)
-            .y_label_area_size(52)
-            .build_cartesian_2d(micros(first)..micros(last + width), 0.0..most as f64 * 1.05)
-            .map_err(problem)?;
-        let text = ("sans-serif", TEXT).into_font();
-        chart
-            .configure_mesh()
-            .disable_x_mesh()
-            .x_desc("latency (µs)")
-            .y_desc("how often")
-            .label_style(text.clone())
-            .axis_desc_style(text)
-            .light_line_style(WHITE)
-            .bold_line_style(RGBColor(225, 225, 225))
-            .x_label_formatter(&|value| number(*value))
-            .y_label_formatter(&|value| number(*value))
-            .draw()
-            .map_err(problem)?;
+    let range = micros(first)..micros(last + width);
+    let axes = Axes { across: (range, "latency (µs)"), up: (most as f64, "how often"), has_upright_lines: false };
+    axes.draw(|chart| {
         let Colour(r, g, b) = colour(0);
         let rectangle = |&(start, count): &(u64, u64)| {
             Rectangle::new([(micros(start), 0.0), (micros(start + width), count as f64)], RGBColor(r, g, b).filled())
         };
-        chart.draw_series(bars.iter().filter(|bar| bar.1 > 0).map(rectangle)).map_err(problem)?;
-        area.present().map_err(problem)?;
-    }
-    Ok(drawing)
+        chart.draw_series(bars.iter().filter(|bar| bar.1 > 0).map(rectangle))?;
+        Ok(())
+    })
 }
 
 /// As few digits as say it.
