@@ -1,31 +1,16 @@
 //! The command line as a user meets it: what it prints, what it refuses, what it leaves behind.
 
+mod command;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
+use command::{pointsman, refused, text};
 use serde_json::Value;
 use tempfile::TempDir;
 
 const CAPTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/mixed.pcapng");
-
-fn pointsman(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pointsman")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Runs a command that must be refused: exit code 2, one line that has `hint` in it, nothing on standard output.
-fn refused(folder: &Path, arguments: &[&str], hint: &str) {
-    let output = pointsman(folder, arguments);
-    let line = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {line}");
-    assert_eq!(line.lines().count(), 1, "{arguments:?}: {line}");
-    assert!(line.starts_with("pointsman: ") && line.contains(hint), "{arguments:?}: {line}");
-    assert!(output.stdout.is_empty());
-}
 
 #[test]
 fn a_capture_gives_a_table_and_the_same_numbers_as_json() {

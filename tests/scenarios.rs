@@ -1,23 +1,17 @@
 //! `pointsman cosim --scenario` as a user meets it: what it tells, what it checks, what it leaves behind.
 
+mod command;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
+use command::{pointsman, text};
 use cosim::capture::{Capture, Frame};
 use cosim::scenario;
 use serde_json::Value;
 use tempfile::TempDir;
 
 const CAPTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/mixed.pcapng");
-
-fn pointsman(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pointsman")).args(arguments).current_dir(folder).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 fn played(folder: &Path, arguments: &[&str]) -> String {
     let output = pointsman(folder, &[&["cosim", "--scenario"], arguments].concat());
@@ -156,14 +150,9 @@ fn row_66_7_work_at_interrupt_level_switches_no_context() {
     assert!(page.contains("<h3>Compared</h3>") && page.matches("<section>").count() == 6);
 }
 
-/// Runs a command that must be refused: exit code 2, one line that has `hint` in it, nothing on standard output.
+/// As `command::refused`, of `pointsman cosim`.
 fn refused(folder: &Path, arguments: &[&str], hint: &str) {
-    let output = pointsman(folder, &[&["cosim"], arguments].concat());
-    let line = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {line}");
-    assert_eq!(line.lines().count(), 1, "{arguments:?}: {line}");
-    assert!(line.starts_with("pointsman: ") && line.contains(hint), "{arguments:?}: {line}");
-    assert!(output.stdout.is_empty());
+    command::refused(folder, &[&["cosim"], arguments].concat(), hint);
 }
 
 #[test]
